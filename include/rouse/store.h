@@ -1,0 +1,196 @@
+/* rouse/store.h: the store, which is the truth. Whole transactions only: each call below is one, applied whole or not at
+ * all, also when the process is killed in the middle.
+ *
+ * Life cycle: rouse_store_open, rouse_store_register for every key, then commits and reads, rouse_store_close.
+ * Threads: one store handle may be used from many threads at once; calls are serialised inside. Several processes may
+ * have the same store open. A handle must not be used in a child after fork.
+ */
+#ifndef ROUSE_STORE_H
+#define ROUSE_STORE_H
+
+#include "rouse/platform.h"
+#include "rouse/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rouse_store rouse_store;
+
+typedef enum rouse_durability {
+    ROUSE_DURABLE_PROCESS = 0, /* a commit survives any crash of processes */
+    ROUSE_DURABLE_POWER        /* and a power cut */
+} rouse_durability;
+
+typedef struct rouse_store_options { /* zero means default */
+    const rouse_platform *platform;  /* Borrowed until close */
+    rouse_durability durability;
+    uint64_t busy_timeout_ms; /* how long to wait for other writers; default 10000 */
+    bool must_exist;          /* do not create: ROUSE_ENOTFOUND */
+    bool read_only;
+} rouse_store_options;
+
+/* Opens (and creates, mode 0700) the store. where: a directory, or "sqlite:PATH" of one, or NULL for $ROUSE_STORE, else
+ * $XDG_STATE_HOME/rouse, else ~/.local/state/rouse. Returns rouse_store_close.
+ * ROUSE_ESTORE (not a store, corrupt, of a newer version, no rights, not a directory), ROUSE_EBUSY, ROUSE_ENOTFOUND,
+ * ROUSE_EUNSUPPORTED (postgres://), ROUSE_EINVAL, ROUSE_ENOMEM. */
+ROUSE_API int rouse_store_open(const char *where, const rouse_store_options *options, rouse_store **ret_store,
+                               rouse_error *err);
+ROUSE_API void rouse_store_close(rouse_store *store); /* takes NULL */
+ROUSE_API const char *rouse_store_path(const rouse_store *store); /* absolute directory; Borrowed until close */
+ROUSE_API const rouse_platform *rouse_store_platform(const rouse_store *store); /* never NULL; Borrowed until close */
+
+/* Makes a key known. ROUSE_ECONFLICT `key already registered: {key}`, ROUSE_ENOMEM. */
+ROUSE_API int rouse_store_register(rouse_store *store, const rouse_key *key, rouse_error *err);
+/* The registered key of that name, or NULL. */
+ROUSE_API const rouse_key *rouse_store_key(rouse_store *store, const char *name);
+
+/* ---- one commit: state, events, conversation, together ---- */
+
+typedef struct rouse_post {  /* an event for a thread's inbox */
+    const char *thread;      /* the owner's */
+    const char *task_id;     /* "" when it is about none */
+    const char *json;        /* the event (COMPAT B79) */
+} rouse_post;
+
+typedef struct rouse_message { /* one message of a conversation */
+    const char *id;            /* UUIDv7; appending an id that is there already is ROUSE_ECONFLICT */
+    const char *run;           /* run id, or "" */
+    const char *role;          /* "user", "assistant", "tool", "system" */
+    const char *json;          /* the whole message (COMPAT B87) */
+    uint64_t seq;              /* set when read: position in the thread, from 1. Ignored when appended */
+} rouse_message;
+
+typedef struct rouse_run { /* a run's record */
+    const char *id;
+    const char *status;        /* "created", "running", "waiting", "done" (COMPAT B124, B125) */
+    const char *status_reason; /* "awaiting_tasks", "natural", … or NULL */
+    const char *json;          /* the rest, as the writer likes it; an object */
+    uint64_t updated_at_ms;    /* set by the store */
+} rouse_run;
+
+typedef struct rouse_commit rouse_commit;
+struct rouse_commit {          /* zero means none */
+    const char *thread;        /* required: 1 to 256 bytes of UTF-8 without control characters */
+    const char *run;           /* required when the batch touches a RUN-scoped key */
+    rouse_batch *batch;        /* Borrowed; an empty one bumps no revision */
+    const rouse_post *posts;
+    size_t n_posts;
+    const rouse_message *messages; /* appended to the thread's conversation */
+    size_t n_messages;
+    bool check_messages;       /* with it: ROUSE_ECONFLICT unless the last message's seq is messages_after */
+    uint64_t messages_after;
+    const uint64_t *acks;      /* ids of inbox events that are now part of the conversation; unknown: ROUSE_ECONFLICT */
+    size_t n_acks;
+    const rouse_run *run_record;
+    /* When set, the store allocates a number that no task of it ever had, and calls this inside the transaction before
+     * anything else is applied: it may fill in the other members. Memory it hands over must live until the commit
+     * returns. Its error fails the commit; the number is then used up or not. Must not call the store. */
+    int (*prepare)(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err);
+    void *userdata;
+};
+
+/* Applies all of it in one transaction and rings the bell. *ret_revision (may be NULL): the thread's revision afterwards,
+ * exactly one more than before when the batch was not empty.
+ * ROUSE_ECONFLICT (base revision, name in use `a running task named '{name}' already exists`, message, ack), ROUSE_EINVAL
+ * `unknown key: {key}`, whatever a reducer returns, ROUSE_EBUSY, ROUSE_ESTORE, ROUSE_EIO (disk full), ROUSE_ENOMEM. On
+ * every error nothing changed. */
+ROUSE_API int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_revision, rouse_error *err);
+
+/* Called after each successful, non-empty commit made through this handle, in order of registration, on the committing
+ * thread with no lock held. (COMPAT B11) ROUSE_ENOMEM. */
+typedef void (*rouse_commit_hook)(const char *thread, uint64_t before, uint64_t after, size_t operations,
+                                  void *userdata);
+ROUSE_API int rouse_store_on_commit(rouse_store *store, rouse_commit_hook hook, void *userdata, rouse_error *err);
+
+/* ---- reading state ---- */
+
+/* The thread's THREAD-scoped values and, when run is given, that run's RUN-scoped ones. A thread that never was gives an
+ * empty snapshot of revision 0. Returns rouse_snapshot_unref. */
+ROUSE_API int rouse_store_snapshot(rouse_store *store, const char *thread, const char *run, rouse_snapshot **ret_snapshot,
+                                   rouse_error *err);
+
+typedef struct rouse_query {  /* entries of one THREAD-scoped MAP key; zero means any */
+    const char *thread;       /* NULL = every thread */
+    const char *entry;        /* exactly this entry */
+    const char *name;         /* with this indexed name */
+    const char *parent;       /* with this indexed parent */
+    const char *run;          /* with this indexed run */
+    bool live_only;
+    bool finished_only;
+    const char *before;       /* only entries created before this one (a page's cursor) */
+    size_t limit;             /* default and maximum 10000 */
+} rouse_query;
+
+typedef struct rouse_rows rouse_rows; /* the answer; owns everything it hands out */
+/* Entries that match, newest first. Returns rouse_rows_free. ROUSE_ENOTFOUND when `before` names no entry. */
+ROUSE_API int rouse_store_list(rouse_store *store, const rouse_key *key, const rouse_query *query, rouse_rows **ret_rows,
+                               rouse_error *err);
+ROUSE_API size_t rouse_rows_count(const rouse_rows *rows);
+/* Borrowed until rouse_rows_free. *ret_thread and *ret_entry may be NULL. */
+ROUSE_API const void *rouse_rows_at(const rouse_rows *rows, size_t i, const char **ret_thread, const char **ret_entry);
+ROUSE_API void rouse_rows_free(rouse_rows *rows); /* takes NULL */
+
+/* {"revision":n,"extensions":{key:value}} of the thread: every registered key that is not transient and has a value,
+ * RUN-scoped ones of run (NULL = none) included (COMPAT B28). *ret_json Returns free. */
+ROUSE_API int rouse_store_export(rouse_store *store, const char *thread, const char *run, char **ret_json,
+                                 rouse_error *err);
+
+typedef enum rouse_unknown_keys { ROUSE_UNKNOWN_ERROR = 0, ROUSE_UNKNOWN_SKIP } rouse_unknown_keys;
+typedef struct rouse_import_options {
+    rouse_unknown_keys unknown;
+    bool thread_only;  /* only THREAD-scoped keys, the revision stays (COMPAT B30, but all or nothing) */
+    const char *run;   /* where RUN-scoped keys go; NULL = they are skipped */
+} rouse_import_options;
+/* Replaces the thread's values by the document's and, unless thread_only, takes its revision (COMPAT B29). All or nothing.
+ * The store's task numbers are raised above every "bg_<n>" it holds. Fires no hooks. ROUSE_EDATA
+ * `failed to decode key {key}: …`, ROUSE_EINVAL `unknown key: {key}`, ROUSE_ELIMIT. */
+ROUSE_API int rouse_store_import(rouse_store *store, const char *thread, const char *json, size_t len,
+                                 const rouse_import_options *options, rouse_error *err);
+
+/* ---- inbox and conversation ---- */
+
+typedef struct rouse_event {
+    uint64_t id;  /* increasing in the store */
+    const char *thread, *task_id, *json;
+    uint64_t created_at_ms;
+    bool acknowledged;
+} rouse_event;
+typedef struct rouse_events rouse_events;
+/* Events of a thread (NULL = all) with id > after, oldest first; only those not acknowledged unless all. limit 0 = 10000. */
+ROUSE_API int rouse_store_inbox(rouse_store *store, const char *thread, uint64_t after, bool all, size_t limit,
+                                rouse_events **ret_events, rouse_error *err);
+ROUSE_API size_t rouse_events_count(const rouse_events *events);
+ROUSE_API const rouse_event *rouse_events_at(const rouse_events *events, size_t i); /* Borrowed until free */
+ROUSE_API void rouse_events_free(rouse_events *events);
+
+typedef struct rouse_messages rouse_messages;
+/* Messages of a thread with seq > after, in order. limit 0 = all. */
+ROUSE_API int rouse_store_messages(rouse_store *store, const char *thread, uint64_t after, size_t limit,
+                                   rouse_messages **ret_messages, rouse_error *err);
+ROUSE_API size_t rouse_messages_count(const rouse_messages *messages);
+ROUSE_API const rouse_message *rouse_messages_at(const rouse_messages *messages, size_t i); /* Borrowed until free */
+ROUSE_API void rouse_messages_free(rouse_messages *messages);
+
+/* The newest run of the thread. *ret_run Returns rouse_run_free. ROUSE_ENOTFOUND. */
+ROUSE_API int rouse_store_last_run(rouse_store *store, const char *thread, rouse_run **ret_run, rouse_error *err);
+ROUSE_API void rouse_run_free(rouse_run *run);
+
+/* ---- the bell ---- */
+
+/* A descriptor that becomes readable after any commit by any process since it was opened or last cleared. A hint, never
+ * the truth: look at the store again when it rings, and once after opening it. Returns fd (close); ROUSE_EIO. */
+ROUSE_API int rouse_store_bell_open(rouse_store *store, int *ret_fd, rouse_error *err);
+ROUSE_API void rouse_store_bell_clear(int fd); /* empties what rang so far; never blocks */
+
+/* ---- health ---- */
+
+/* Calls report for each finding (level 0 fine, 1 warning, 2 error; text Borrowed for the call). Returns the highest level,
+ * or a ROUSE_E… when it could not look. */
+ROUSE_API int rouse_store_check(rouse_store *store, void (*report)(int level, const char *text, void *userdata),
+                                void *userdata, rouse_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

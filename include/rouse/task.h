@@ -1,0 +1,229 @@
+/* rouse/task.h: background tasks. Records (COMPAT section 5), the two keys of the seed, the manager.
+ *
+ * Invariants
+ *   - A task's status moves once, from running to completed, failed or cancelled, and never again.
+ *   - The record's end and its event in the owner's inbox are one transaction.
+ *   - An id is never given out twice in a store.
+ *
+ * Threads: a manager may be used from many threads; a record belongs to whoever got it.
+ */
+#ifndef ROUSE_TASK_H
+#define ROUSE_TASK_H
+
+#include "rouse/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum rouse_status {
+    ROUSE_RUNNING = 0,
+    ROUSE_COMPLETED,
+    ROUSE_FAILED,
+    ROUSE_CANCELLED
+} rouse_status;
+ROUSE_API const char *rouse_status_text(rouse_status status); /* "running", … ; never NULL */
+ROUSE_API bool rouse_status_is_terminal(rouse_status status);
+
+typedef struct rouse_lineage { /* who asked for it; NULL = absent (COMPAT B36) */
+    const char *task_id, *run_id, *call_id, *agent_id;
+} rouse_lineage;
+
+typedef struct rouse_output {
+    uint64_t size;    /* bytes written by the task so far */
+    uint64_t kept;    /* of them still readable */
+    uint64_t dropped; /* size - kept */
+} rouse_output;
+
+/* What rouse knows beyond the seed's record; the member `ext` of its JSON. has_ext = false: a record of the seed's runtime. */
+typedef struct rouse_task_ext {
+    const char *kind;      /* "process", "sub_agent" */
+    const char *stage;     /* "starting", "running", "ready", "stopping"; NULL unless running */
+    const char **argv;     /* NULL-terminated, or NULL */
+    const char *cwd;       /* or NULL */
+    int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
+    int exit_code;         /* -1 = did not exit by itself */
+    int signal;            /* 0 = none */
+    const char *ended_by;  /* "self", "user", "agent", "deadline", "idle", "parent", "limit", "runtime", or NULL */
+    const char *reason;    /* or NULL */
+    uint64_t deadline_ms;  /* Unix time, 0 = none */
+    const char *ready_when;/* the pattern that means ready, or NULL */
+    bool ready;
+    bool session;          /* ends when its owner process ends */
+    bool has_output;
+    rouse_output output;
+    uint64_t killed;       /* processes ended by a cancel or at the end */
+} rouse_task_ext;
+
+typedef struct rouse_task {
+    const char *task_id;
+    const char *owner_thread_id; /* "" when unknown */
+    const char *task_type;
+    const char *name;            /* or NULL */
+    const char *description;
+    rouse_status status;
+    const char *error;           /* or NULL */
+    const char *result;          /* JSON text, verbatim, or NULL for none; "null" is a result */
+    uint64_t created_at_ms;
+    bool has_completed_at;
+    uint64_t completed_at_ms;
+    rouse_lineage parent;        /* all NULL = empty */
+    bool has_ext;
+    rouse_task_ext ext;
+} rouse_task;
+
+/* A deep copy with one owner. Returns rouse_task_free; NULL when out of memory. */
+ROUSE_API rouse_task *rouse_task_copy(const rouse_task *task);
+ROUSE_API void rouse_task_free(rouse_task *task); /* only of records that a call Returned; takes NULL */
+/* Decodes a record (the seed's PersistedTaskMeta, with or without ext). Unknown members are ignored, missing and duplicate
+ * ones are ROUSE_EDATA with the member's name. Returns rouse_task_free. */
+ROUSE_API int rouse_task_decode(const char *json, size_t len, rouse_task **ret_task, rouse_error *err);
+/* Returns free; NULL with err (ROUSE_ENOMEM). Members in the seed's order, compact. */
+ROUSE_API char *rouse_task_encode(const rouse_task *task, rouse_error *err);
+
+/* ---- the seed's keys ---- */
+
+/* background_task_state: MAP, THREAD, exclusive; entries are rouse_task. */
+ROUSE_API extern const rouse_key rouse_task_state_key;
+/* Updates. Upsert copies the record; it refuses (ROUSE_ECONFLICT `task already {status}`) to change one that is terminal.
+ * ReplaceAll takes what is given, terminal or not (an import). Returns an update for rouse_batch_add; NULL = no memory. */
+ROUSE_API void *rouse_task_upsert(const rouse_task *task);
+ROUSE_API void *rouse_task_replace_all(const rouse_task *const *tasks, size_t count);
+
+/* background_tasks: SCALAR, RUN, exclusive; the value is a rouse_view. */
+typedef struct rouse_view_entry {
+    const char *task_id, *task_type, *description;
+    rouse_status status;
+} rouse_view_entry;
+typedef struct rouse_view {
+    const rouse_view_entry *entries; /* in order */
+    size_t count;
+} rouse_view;
+ROUSE_API extern const rouse_key rouse_view_key;
+ROUSE_API void *rouse_view_replace(const rouse_view_entry *entries, size_t count); /* an update; NULL = no memory */
+ROUSE_API void *rouse_view_clear(void);
+
+/* ---- the manager ---- */
+
+typedef struct rouse_manager rouse_manager;
+
+typedef struct rouse_manager_options { /* zero means default */
+    const char *shim;   /* path of rouse-shim; default $ROUSE_SHIM, else beside the running program, else the installed one */
+    const char *rouse;  /* path of rouse, which the shim runs as `rouse reap`; found the same way. "" = nobody: endings
+                           are then committed by the next recovery */
+    const char *asker;  /* who cancels: "user" (default), "agent", "parent" */
+    /* Asked between steps of a call that sleeps: true ends it with ROUSE_EINTERRUPTED. May be NULL. */
+    bool (*interrupted)(void *userdata);
+    void *userdata;
+} rouse_manager_options;
+
+/* Registers the two keys with the store if they are not there, and takes in every task whose process ended while nobody
+ * looked. Borrows store until free. Returns rouse_manager_free. Errors of the store. */
+ROUSE_API int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, rouse_manager **ret_manager,
+                                rouse_error *err);
+ROUSE_API void rouse_manager_free(rouse_manager *manager); /* tasks go on; takes NULL */
+ROUSE_API rouse_store *rouse_manager_store(rouse_manager *manager);
+
+typedef struct rouse_task_spec { /* zero means default */
+    const char *thread;          /* the owner; required */
+    const char *const *argv;     /* NULL-terminated; required. Run as given, never through a shell */
+    const char *const *env;      /* NULL-terminated "K=V", exactly what the command gets, plus ROUSE_TASK, ROUSE_STORE and
+                                    ROUSE_THREAD; NULL = an empty environment plus those */
+    const char *cwd;             /* default: the caller's */
+    const char *name;            /* 1 to 64 of letters, digits, '.', '_', '-'; not "bg_<n>", not reserved */
+    const char *description;     /* default: the command line, cut */
+    const char *task_type;       /* default "shell"; "sub_agent" for sub-agents */
+    bool sub_agent;              /* kind sub_agent: the command's ROUSE_THREAD is "<thread>/<task id>" */
+    rouse_lineage parent;
+    uint64_t timeout_ms;         /* 0 = none */
+    uint64_t idle_timeout_ms;    /* ended when it writes nothing for so long; 0 = none */
+    uint64_t grace_ms;           /* between TERM and KILL; 0 = 5000 */
+    const char *ready_when;      /* POSIX extended regular expression, matched against each line of output */
+    bool session;                /* end it when this process ends */
+} rouse_task_spec;
+
+/* Starts a command under its own supervisor. The record is durable, and its id known, before the command runs.
+ * Returns the record, rouse_task_free. ROUSE_EINVAL (spec), ROUSE_ECONFLICT `a running task named '{name}' already exists`
+ * or EINVAL `'{name}' is a reserved name`, ROUSE_EIO (cannot start: nothing is left behind), errors of the store. A command
+ * that cannot be executed is a task that failed, not an error here. */
+ROUSE_API int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task,
+                               rouse_error *err);
+
+/* By id (any thread), or by name in thread (running ones first, then the newest). ROUSE_ENOTFOUND `no task '{id}'`. */
+ROUSE_API int rouse_task_get(rouse_manager *manager, const char *thread, const char *id_or_name, rouse_task **ret_task,
+                             rouse_error *err);
+
+typedef struct rouse_task_list rouse_task_list;
+typedef struct rouse_task_filter { /* zero means any */
+    const char *thread;            /* NULL = all threads */
+    bool running_only;
+    bool by_status;
+    rouse_status status;           /* with by_status */
+    const char *parent;            /* direct children of this task */
+    const char *before;            /* only tasks created before this id */
+    size_t limit;
+} rouse_task_filter;
+/* Newest first. Returns rouse_task_list_free. */
+ROUSE_API int rouse_task_list_get(rouse_manager *manager, const rouse_task_filter *filter, rouse_task_list **ret_list,
+                                  rouse_error *err);
+ROUSE_API size_t rouse_task_list_count(const rouse_task_list *list);
+ROUSE_API const rouse_task *rouse_task_list_at(const rouse_task_list *list, size_t i); /* Borrowed until free */
+ROUSE_API void rouse_task_list_free(rouse_task_list *list);
+/* Any running task owned by the thread (COMPAT B56)? 1, 0 or an error. */
+ROUSE_API int rouse_task_has_running(rouse_manager *manager, const char *thread, rouse_error *err);
+
+typedef enum rouse_until { ROUSE_UNTIL_ENDED = 0, ROUSE_UNTIL_READY } rouse_until;
+typedef struct rouse_wait {        /* zero means default */
+    const char *thread;            /* where names are looked up; with count 0: all running tasks of the thread */
+    const char *const *ids;        /* ids or names */
+    size_t count;                  /* at most 1024 */
+    bool any;                      /* one is enough; default: all */
+    rouse_until until;
+    bool has_timeout;
+    uint64_t timeout_ms;
+    int wake_fd;                   /* 0 = none; else returns with ROUSE_EINTERRUPTED when it becomes readable */
+} rouse_wait;
+/* Sleeps until it holds. *ret_list: the tasks as they are then, in the order asked for (Returns rouse_task_list_free); also
+ * set when it returns ROUSE_ETIMEOUT. A task that ended is never waited for, also not for ready. */
+ROUSE_API int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list,
+                              rouse_error *err);
+
+typedef struct rouse_cancel { /* zero means default */
+    const char *thread;       /* where names are looked up */
+    bool tree;                /* and every task it started, and theirs */
+    int signal;               /* default SIGTERM */
+    bool has_grace;
+    uint64_t grace_ms;        /* default: the task's own */
+    const char *reason;
+} rouse_cancel;
+/* Ends a task's whole process tree and returns once it is verified gone and recorded. *ret_count: tasks that this call
+ * ended (0 when it had ended before). ROUSE_ENOTFOUND; ROUSE_EREMOTE when the tree cannot be ended (it is then still
+ * running, and still watched). */
+ROUSE_API int rouse_task_cancel(rouse_manager *manager, const char *id_or_name, const rouse_cancel *options,
+                                size_t *ret_count, rouse_error *err);
+
+/* Output by absolute offset. Reads what is kept from *offset on, at most size bytes, into fill; *offset becomes that of the
+ * first byte given (larger than asked when that part was dropped). Returns the number of bytes, 0 at the end so far. */
+ROUSE_API int rouse_task_read(rouse_manager *manager, const char *task_id, uint64_t *offset, char *fill, size_t size,
+                              rouse_error *err);
+ROUSE_API int rouse_task_output(rouse_manager *manager, const char *task_id, rouse_output *fill, rouse_error *err);
+/* Where the last `lines` lines begin (searching at most 1 MiB back). */
+ROUSE_API int rouse_task_tail(rouse_manager *manager, const char *task_id, size_t lines, uint64_t *ret_offset,
+                              rouse_error *err);
+
+/* Takes in the end of one task (1: it did; 0: it runs, or was in already; or an error), or of every running task (thread
+ * NULL = all; the number taken in). Any process may call these at any time; two at once make one ending. */
+ROUSE_API int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err);
+ROUSE_API int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err);
+
+/* The block a model sees: running tasks of the thread and those that ended but are not yet acknowledged, within budget
+ * bytes (0 = 1500), escaped, deterministic; "" when there is nothing. *ret_text Returns free. now_ms rounds the ages. */
+ROUSE_API int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text,
+                                rouse_error *err);
+/* One task as JSON for ls, show, wait and tools (CLI.md): the record with name, owner and ext. Returns free. */
+ROUSE_API char *rouse_task_json(const rouse_task *task, rouse_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

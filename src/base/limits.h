@@ -1,0 +1,31 @@
+/* Every maximum of rouse. Whatever can grow is held against one of these, with ROUSE_ELIMIT and a message that names the
+ * limit when it is passed. Sizes in bytes, times in milliseconds. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define LIMIT_TEXT (64u << 20)          /* any text built in memory */
+#define LIMIT_JSON (16u << 20)          /* a JSON document given by somebody else */
+#define LIMIT_JSON_DEPTH 127            /* nested arrays and objects, as the seed's decoder allows */
+#define LIMIT_IMPORT (256u << 20)       /* a document for `rouse import` */
+#define LIMIT_THREAD_NAME 256
+#define LIMIT_TASK_NAME 64              /* DEFECTS 15 */
+#define LIMIT_TASK_ID 24                /* "bg_" + a 64-bit number */
+#define LIMIT_DESCRIPTION 4096
+#define LIMIT_ERROR_TEXT 4096
+#define LIMIT_RESULT (8u << 20)
+#define LIMIT_ARGC 4096
+#define LIMIT_ARGV_BYTES (1u << 20)
+#define LIMIT_LINEAGE_ID 256
+#define LIMIT_TASKS_PER_CALL 1024       /* ids in one wait or cancel */
+#define LIMIT_LIST 10000                /* rows of one page */
+#define LIMIT_VIEW 1500                 /* default byte budget of the prompt's task view */
+#define LIMIT_EVENT_TEXT 4096           /* an event's text in the prompt */
+#define LIMIT_OUTPUT_HEAD (256u << 10)  /* output kept from the beginning, per task */
+#define LIMIT_OUTPUT_SEGMENT (1u << 20) /* one piece of the kept tail */
+#define LIMIT_OUTPUT_SEGMENTS 8         /* pieces of the kept tail */
+#define LIMIT_OUTPUT_READ (64u << 10)   /* one read_output answer */
+#define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */
+#define LIMIT_GRACE_MS 5000             /* default time between TERM and KILL */
+#define LIMIT_CONFIG_FILE (1u << 20)
+
+#endif

@@ -1,0 +1,93 @@
+/* Processes under a supervisor: start, watch, end. Knows nothing of stores or records. The problem, the protocol and the
+ * table of what each combination of (lock, exit) means stand in README.md.
+ *
+ * A task's directory, tasks/<id>/, mode 0700, files 0600:
+ *   lock        flock'ed exclusively from before the task is visible until its supervisor ends: held = alive
+ *   spec.json   what was asked for (written by the task room; not read here)
+ *   ctl         the supervisor's socket
+ *   out, out.N  output from absolute offset 0, and from offset N
+ *   ready       there once the ready pattern matched
+ *   exit        the exit record: one JSON object, written whole or not at all
+ */
+#ifndef PROC_PROC_H
+#define PROC_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct proc_start {
+    const char *shim;              /* path of rouse-shim */
+    const char *id;                /* for ps and for ROUSE_TASK */
+    const char *const *argv;       /* the command, NULL-terminated */
+    const char *const *env;        /* the command's whole environment */
+    const char *cwd;               /* NULL: the caller's */
+    const char *const *reaper;     /* argv the shim execs when nobody takes the ending in; NULL: none */
+    const char *bell;              /* path of a file to touch when ready or ended, or NULL */
+    const char *token;             /* 32 hex digits, in the command's environment as ROUSE_TASK_TOKEN: finds survivors */
+    uint64_t timeout_ms, idle_timeout_ms, grace_ms;
+    const char *ready_when;        /* POSIX ERE or NULL */
+    bool session;                  /* end when the starting process ends */
+};
+
+/* Makes parent/<id>, opens and locks its lock. *ret_dir and *ret_lock Returns fds (close). Closing the lock without a
+ * proc_start releases the task. ROUSE_ECONFLICT when the directory is there already, ROUSE_EIO. */
+int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err);
+/* Starts the supervisor, which gets the lock; returns when it has taken over and has started the command or recorded why
+ * not. On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM, ROUSE_EINVAL. */
+int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err);
+/* Removes parent/<id> and what is in it. */
+int proc_remove(int parent, const char *id, rouse_error *err);
+
+struct proc_exit {           /* the exit record */
+    int exec_errno;          /* why the command could not be executed, or 0 */
+    int exit_code;           /* -1 when ended by a signal or never executed */
+    int signal;              /* 0 = none */
+    bool core;
+    char ended_by[16];       /* "self", "user", "agent", "deadline", "idle", "parent", "runtime" */
+    char reason[256];
+    uint64_t started_at_ms, ended_at_ms;
+    uint64_t killed;         /* processes ended besides the leader's own end */
+    uint64_t user_us, system_us, max_rss_kib;
+    bool cancelled;          /* asked to end before it had ended */
+};
+
+enum proc_state {
+    PROC_ALIVE, /* lock held, no exit record */
+    PROC_ENDED, /* exit record there */
+    PROC_LOST,  /* neither: supervisor or machine died. Survivors with the token have been killed and counted */
+    PROC_GONE,  /* no directory */
+};
+/* Looks; changes nothing. fill is set for PROC_ENDED. A malformed exit record counts as none. */
+int proc_probe(int parent, const char *id, enum proc_state *ret_state, struct proc_exit *fill, rouse_error *err);
+/* For a lost task: kills every process that carries its token, until none is left. *ret_killed: how many. */
+int proc_sweep(const char *token, uint64_t *ret_killed, rouse_error *err);
+
+/* ---- talking to a live supervisor ---- */
+
+/* *ret_fd Returns a connected socket (close). ROUSE_ENOTFOUND when no supervisor listens (ended, lost, or not yet there). */
+int proc_connect(int parent, const char *id, int *ret_fd, rouse_error *err);
+/* Asks to be told: the supervisor then holds its ending back (bounded) until this side says proc_taken or goes away. */
+int proc_watch(int fd, rouse_error *err);
+enum proc_news { PROC_NEWS_NONE, PROC_NEWS_READY, PROC_NEWS_ENDED, PROC_NEWS_HANGUP, PROC_NEWS_STUCK };
+/* Reads what came, never blocks; poll fd for POLLIN first. HANGUP: the supervisor is gone, probe. */
+int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err);
+/* The ending is in the store. */
+int proc_taken(int fd, rouse_error *err);
+/* Asks it to end the whole tree: signal, grace, SIGKILL, until empty. Answered by ENDED (or STUCK). by: who ("user"…). */
+int proc_cancel(int fd, int signal, uint64_t grace_ms, const char *by, const char *reason, rouse_error *err);
+
+/* ---- output ---- */
+
+struct proc_output {
+    uint64_t size, kept, dropped;
+};
+int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse_error *err);
+/* From *offset on, at most size bytes into fill; *offset becomes that of the first byte given. 0 at the end so far. */
+int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, size_t size, rouse_error *err);
+bool proc_is_ready(int parent, const char *id);
+
+#endif
