@@ -38,7 +38,7 @@ typedef struct rouse_output {
 /* What rouse knows beyond the seed's record; the member `ext` of its JSON. has_ext = false: a record of the seed's runtime. */
 typedef struct rouse_task_ext {
     const char *kind;      /* "process", "sub_agent" */
-    const char *stage;     /* "starting", "running", "ready", "stopping"; NULL unless running */
+    const char *stage;     /* "starting", "running"; NULL unless running. Found out when the record is read */
     const char **argv;     /* NULL-terminated, or NULL */
     const char *cwd;       /* or NULL */
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
@@ -144,8 +144,8 @@ typedef struct rouse_task_spec { /* zero means default */
 
 /* Starts a command under its own supervisor. The record is durable, and its id known, before the command runs.
  * Returns the record, rouse_task_free. ROUSE_EINVAL (spec), ROUSE_ECONFLICT `a running task named '{name}' already exists`
- * or EINVAL `'{name}' is a reserved name`, ROUSE_EIO (cannot start: nothing is left behind), errors of the store. A command
- * that cannot be executed is a task that failed, not an error here. */
+ * or EINVAL `'{name}' is a reserved name`, ROUSE_ENOTFOUND (no rouse-shim), errors of the store: then there is no task. From
+ * the moment there is an id there is a record: a command or supervisor that cannot be started gives a record that failed. */
 ROUSE_API int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task,
                                rouse_error *err);
 
@@ -216,8 +216,9 @@ ROUSE_API int rouse_task_tail(rouse_manager *manager, const char *task_id, size_
 ROUSE_API int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err);
 ROUSE_API int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err);
 
-/* The block a model sees: running tasks of the thread and those that ended but are not yet acknowledged, within budget
- * bytes (0 = 1500), escaped, deterministic; "" when there is nothing. *ret_text Returns free. now_ms rounds the ages. */
+/* The block a model sees: the running tasks of the thread, newest first, within budget bytes (0 = 1500), escaped; "" when
+ * none runs (what ended reaches the model as an event). The same state gives the same text: ages are rounded.
+ * *ret_text Returns free. */
 ROUSE_API int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text,
                                 rouse_error *err);
 /* One task as JSON for ls, show, wait and tools (CLI.md): the record with name, owner and ext. Returns free. */

@@ -24,6 +24,7 @@
 #define LIMIT_OUTPUT_SEGMENT (1u << 20) /* one piece of the kept tail */
 #define LIMIT_OUTPUT_SEGMENTS 8         /* pieces of the kept tail */
 #define LIMIT_OUTPUT_READ (64u << 10)   /* one read_output answer */
+#define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */
 #define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */
 #define LIMIT_GRACE_MS 5000             /* default time between TERM and KILL */
 #define LIMIT_CONFIG_FILE (1u << 20)

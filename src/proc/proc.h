@@ -39,6 +39,8 @@ int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_e
 /* Starts the supervisor, which gets the lock; returns when it has taken over and has started the command or recorded why
  * not. On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM, ROUSE_EINVAL. */
 int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err);
+/* ROUSE_EINVAL with the reason when pattern is no POSIX extended regular expression. proc_start checks it as well. */
+int proc_check_pattern(const char *pattern, rouse_error *err);
 /* Removes parent/<id> and what is in it. */
 int proc_remove(int parent, const char *id, rouse_error *err);
 

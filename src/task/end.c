@@ -1,0 +1,219 @@
+/* How a task ends: what its process left behind becomes one terminal record and one event, in one transaction. Whoever
+ * notices first commits it; the reducer refuses a second ending, so everybody else's is no change. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clean.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "json/jtext.h"
+#include "task/event.h"
+#include "task/manager.h"
+
+struct ending {
+    char error[LIMIT_ERROR_TEXT];
+    struct buf result;
+    struct buf event;
+};
+
+/* The last lines of output as text, so that a small result needs no second look. */
+static void add_output_tail(rouse_manager *m, const rouse_task *end, struct buf *out)
+{
+    char bytes[LIMIT_RESULT_TAIL];
+    uint64_t size = end->ext.output.size;
+    uint64_t offset = size > sizeof bytes ? size - sizeof bytes : 0;
+    int n = proc_output_read(m->tasks, end->task_id, &offset, bytes, sizeof bytes, NULL);
+    struct buf text = BUF_INIT(0);
+    if (n > 0)
+        clean_text(&text, bytes, (size_t)n);
+    const char *tail = buf_text(&text);
+    size_t len = text.len;
+    const char *line = offset > 0 ? memchr(tail, '\n', len) : NULL; /* the first line may be a piece of one */
+    if (line && line + 1 < tail + len) {
+        len -= (size_t)(line + 1 - tail);
+        tail = line + 1;
+    }
+    buf_adds(out, ",\"output_tail\":");
+    jtext_add_string(out, tail, len);
+    buf_done(&text);
+}
+
+static void describe_failure(struct ending *e, const rouse_task *task, const struct proc_exit *exit)
+{
+    char reason[128];
+    char *text = e->error;
+    size_t size = sizeof e->error;
+    if (exit->exec_errno != 0)
+        snprintf(text, size, "cannot run '%s': %s", task->ext.argv ? task->ext.argv[0] : "", strerror_r(exit->exec_errno, reason, sizeof reason));
+    else if (strcmp(exit->ended_by, "deadline") == 0)
+        snprintf(text, size, "deadline passed; its process tree was ended");
+    else if (strcmp(exit->ended_by, "idle") == 0)
+        snprintf(text, size, "wrote no output within its idle timeout; its process tree was ended");
+    else if (exit->signal != 0)
+        snprintf(text, size, "killed by signal %d (%s)%s", exit->signal, strsignal(exit->signal), exit->core ? ", core dumped" : "");
+    else
+        snprintf(text, size, "exit status %d", exit->exit_code);
+}
+
+static void fill_output(rouse_manager *m, rouse_task *task)
+{
+    struct proc_output output;
+    if (proc_output_size(m->tasks, task->task_id, &output, NULL) < 0)
+        return;
+    task->ext.has_output = true;
+    task->ext.output = (rouse_output){.size = output.size, .kept = output.kept, .dropped = output.dropped};
+}
+
+/* end: a shallow copy of the running record, made into the terminal one. Borrows from e and exit. */
+static void end_by_exit(rouse_manager *m, rouse_task *end, const struct proc_exit *exit, struct ending *e)
+{
+    bool cancelled = exit->cancelled || strcmp(exit->ended_by, "parent") == 0;
+    bool well = exit->exec_errno == 0 && exit->exit_code == 0 && exit->signal == 0 && strcmp(exit->ended_by, "self") == 0;
+    fill_output(m, end);
+    end->completed_at_ms = exit->ended_at_ms;
+    end->ext.exit_code = exit->exit_code;
+    end->ext.signal = exit->signal;
+    end->ext.ended_by = exit->ended_by;
+    end->ext.reason = exit->reason[0] ? exit->reason : NULL;
+    end->ext.killed = exit->killed;
+    if (cancelled) {
+        end->status = ROUSE_CANCELLED;
+    } else if (well) {
+        end->status = ROUSE_COMPLETED;
+        buf_addf(&e->result, "{\"exit_code\":%d", exit->exit_code);
+        add_output_tail(m, end, &e->result);
+        buf_addc(&e->result, '}');
+        end->result = buf_text(&e->result);
+    } else {
+        end->status = ROUSE_FAILED;
+        describe_failure(e, end, exit);
+        end->error = e->error;
+    }
+}
+
+static void end_with_error(rouse_manager *m, rouse_task *end, const char *error, const char *ended_by)
+{
+    end->status = ROUSE_FAILED;
+    end->error = error;
+    end->completed_at_ms = manager_now(m);
+    if (end->has_ext) {
+        end->ext.ended_by = ended_by;
+        fill_output(m, end);
+    }
+}
+
+static int add_event(struct buf *out, const rouse_task *end, rouse_error *err)
+{
+    if (end->status == ROUSE_COMPLETED)
+        event_add_completed(out, end->task_id, end->result);
+    else if (end->status == ROUSE_FAILED)
+        event_add_failed(out, end->task_id, end->error);
+    else
+        event_add_cancelled(out, end->task_id);
+    return buf_check(out, err);
+}
+
+/* 1 when this commit ended the task, 0 when it had ended already. */
+static int commit_ending(rouse_manager *m, rouse_task *end, struct buf *event, rouse_error *err)
+{
+    end->has_completed_at = true;
+    end->ext.stage = NULL;
+    int code = add_event(event, end, err);
+    if (code < 0)
+        return code;
+    rouse_batch *batch = rouse_batch_new();
+    void *update = batch ? rouse_task_upsert(end) : NULL;
+    if (!update) {
+        rouse_batch_free(batch);
+        return rouse_fail_memory(err);
+    }
+    rouse_error why = {0};
+    code = rouse_batch_add(batch, &rouse_task_state_key, update, &why);
+    rouse_post post = {.thread = end->owner_thread_id, .task_id = end->task_id, .json = buf_text(event)};
+    rouse_commit commit = {.thread = end->owner_thread_id, .batch = batch, .posts = &post, .n_posts = 1};
+    if (code == 0)
+        code = rouse_store_commit(m->store, &commit, NULL, &why);
+    rouse_batch_free(batch);
+    if (code == ROUSE_ECONFLICT)
+        return 0;
+    if (code < 0)
+        return rouse_fail(err, code, "%s", why.message);
+    return 1;
+}
+
+/* What a dead supervisor's command left running carries the task's token, which only its spec.json knows. */
+static uint64_t sweep_survivors(rouse_manager *m, const char *id)
+{
+    char name[LIMIT_TASK_ID + 16];
+    char token[64];
+    struct buf spec = BUF_INIT(LIMIT_JSON);
+    uint64_t killed = 0;
+    snprintf(name, sizeof name, "%s/spec.json", id);
+    if (fd_read_file(m->tasks, name, LIMIT_JSON, &spec, NULL) == 0 &&
+        jtext_member_text(buf_text(&spec), spec.len, "token", token, sizeof token))
+        proc_sweep(token, &killed, NULL);
+    buf_done(&spec);
+    return killed;
+}
+
+int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err)
+{
+    enum proc_state state;
+    struct proc_exit exit;
+    int code = proc_probe(m->tasks, task->task_id, &state, &exit, err);
+    if (code < 0 || state == PROC_ALIVE)
+        return code;
+    struct ending e = {.result = BUF_INIT(0), .event = BUF_INIT(0)};
+    rouse_task end = *task;
+    if (state == PROC_ENDED) {
+        end_by_exit(m, &end, &exit, &e);
+    } else {
+        if (state == PROC_LOST)
+            end.ext.killed = sweep_survivors(m, task->task_id);
+        end_with_error(m, &end, TASK_ORPHAN_TEXT, "runtime");
+    }
+    code = buf_check(&e.result, err);
+    if (code == 0)
+        code = commit_ending(m, &end, &e.event, err);
+    buf_done(&e.result);
+    buf_done(&e.event);
+    return code;
+}
+
+int task_fail(rouse_manager *m, const rouse_task *task, const char *error, rouse_error *err)
+{
+    struct buf event = BUF_INIT(0);
+    rouse_task end = *task;
+    end_with_error(m, &end, error, "runtime");
+    int code = commit_ending(m, &end, &event, err);
+    buf_done(&event);
+    return code < 0 ? code : 0;
+}
+
+int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err)
+{
+    rouse_task *task;
+    int code = task_load(manager, NULL, task_id, &task, err);
+    if (code < 0)
+        return code;
+    code = rouse_status_is_terminal(task->status) ? 0 : task_take_in(manager, task, err);
+    rouse_task_free(task);
+    return code;
+}
+
+int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err)
+{
+    const rouse_query query = {.thread = thread, .live_only = true};
+    rouse_rows *rows = NULL;
+    int code = rouse_store_list(manager->store, &rouse_task_state_key, &query, &rows, err);
+    int taken = 0;
+    for (size_t i = 0; code >= 0 && i < rouse_rows_count(rows); i++) {
+        code = task_take_in(manager, rouse_rows_at(rows, i, NULL, NULL), err);
+        taken += code > 0;
+    }
+    rouse_rows_free(rows);
+    return code < 0 ? code : taken;
+}

@@ -1,0 +1,137 @@
+#include "task/manager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/platform.h"
+
+#ifndef ROUSE_LIBEXECDIR
+#define ROUSE_LIBEXECDIR "/usr/local/libexec/rouse"
+#endif
+#ifndef ROUSE_BINDIR
+#define ROUSE_BINDIR "/usr/local/bin"
+#endif
+
+uint64_t manager_now(const rouse_manager *m)
+{
+    return m->platform->now_ms(m->platform->userdata);
+}
+
+bool manager_interrupted(const rouse_manager *m)
+{
+    return m->interrupted && m->interrupted(m->userdata);
+}
+
+/* Sets *ret to a copy of path when a program is there. */
+static int take_program(const char *path, char **ret, rouse_error *err)
+{
+    if (access(path, X_OK) != 0)
+        return 0;
+    *ret = strdup(path);
+    return *ret ? 0 : rouse_fail_memory(err);
+}
+
+/* A program of ours: named by the caller or by the environment, else beside the running program, else elsewhere in the same
+ * installation, else where this build installs it. *ret stays NULL when it is nowhere. */
+static int find_program(const char *given, const char *variable, const char *name, const char *installed, char **ret,
+                        rouse_error *err)
+{
+    static const char *const places[] = {"", "../libexec/rouse/", "../bin/"};
+    if (!given)
+        given = getenv(variable);
+    if (given && *given) {
+        *ret = strdup(given);
+        return *ret ? 0 : rouse_fail_memory(err);
+    }
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    for (size_t i = 0; slash && i < sizeof places / sizeof *places && !*ret; i++) {
+        char path[PATH_MAX + 64];
+        int len = snprintf(path, sizeof path, "%.*s/%s%s", (int)(slash - self), self, places[i], name);
+        if (len > 0 && (size_t)len < sizeof path && take_program(path, ret, err) < 0)
+            return ROUSE_ENOMEM;
+    }
+    return *ret ? 0 : take_program(installed, ret, err);
+}
+
+static int register_key(rouse_store *store, const rouse_key *key, rouse_error *err)
+{
+    return rouse_store_key(store, key->name) == key ? 0 : rouse_store_register(store, key, err);
+}
+
+static int open_tasks(rouse_manager *m, rouse_error *err)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/tasks", rouse_store_path(m->store));
+    if (n < 0 || (size_t)n >= sizeof path)
+        return rouse_fail(err, ROUSE_EINVAL, "path of the store is too long");
+    int code = fd_make_dirs(path, err);
+    if (code < 0)
+        return code;
+    m->tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return m->tasks < 0 ? rouse_fail_errno(err, ROUSE_EIO, errno, "cannot open '%s'", path) : 0;
+}
+
+static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_error *err)
+{
+    int code = find_program(o->shim, "ROUSE_SHIM", "rouse-shim", ROUSE_LIBEXECDIR "/rouse-shim", &m->shim, err);
+    if (code == 0 && !(o->rouse && !*o->rouse))
+        code = find_program(o->rouse, "ROUSE_PROGRAM", "rouse", ROUSE_BINDIR "/rouse", &m->rouse, err);
+    if (code < 0)
+        return code;
+    m->asker = strdup(o->asker ? o->asker : "user");
+    if (!m->asker)
+        return rouse_fail_memory(err);
+    m->interrupted = o->interrupted;
+    m->userdata = o->userdata;
+    code = open_tasks(m, err);
+    if (code == 0)
+        code = register_key(m->store, &rouse_task_state_key, err);
+    if (code == 0)
+        code = register_key(m->store, &rouse_view_key, err);
+    return code;
+}
+
+int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, rouse_manager **ret_manager,
+                      rouse_error *err)
+{
+    rouse_manager *m = calloc(1, sizeof *m);
+    if (!m)
+        return rouse_fail_memory(err);
+    m->store = store;
+    m->platform = rouse_store_platform(store);
+    m->tasks = -1;
+    int code = fill_manager(m, options ? options : &(rouse_manager_options){0}, err);
+    if (code == 0)
+        code = rouse_task_recover(m, NULL, err);
+    if (code < 0) {
+        rouse_manager_free(m);
+        return code;
+    }
+    *ret_manager = m;
+    return 0;
+}
+
+void rouse_manager_free(rouse_manager *manager)
+{
+    if (!manager)
+        return;
+    fd_close(&manager->tasks);
+    free(manager->shim);
+    free(manager->rouse);
+    free(manager->asker);
+    free(manager);
+}
+
+rouse_store *rouse_manager_store(rouse_manager *manager)
+{
+    return manager->store;
+}

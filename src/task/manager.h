@@ -1,0 +1,45 @@
+/* What the files of the manager share. */
+#ifndef TASK_MANAGER_H
+#define TASK_MANAGER_H
+
+#include "base/error.h"
+#include "proc/proc.h"
+#include "rouse/task.h"
+
+/* COMPAT section 0: the text of a task whose process died with everybody who knew how it ended. */
+#define TASK_ORPHAN_TEXT "task orphaned: runtime restarted while running"
+
+struct rouse_manager {
+    rouse_store *store; /* borrowed */
+    const rouse_platform *platform;
+    char *shim;  /* NULL: none was found, nothing can be started */
+    char *rouse; /* NULL: nobody commits an ending that no one waits for, until the next recovery */
+    char *asker;
+    int tasks; /* <store>/tasks */
+    bool (*interrupted)(void *userdata);
+    void *userdata;
+};
+
+uint64_t manager_now(const rouse_manager *m);
+bool manager_interrupted(const rouse_manager *m);
+
+/* Looks at the process behind a running record and, when it is over, commits the end: 1 committed here, 0 still running or
+ * committed by somebody else meanwhile, or an error. */
+int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err);
+/* The end of a task that could not even be supervised. Returns 0 also when somebody was faster. */
+int task_fail(rouse_manager *m, const rouse_task *task, const char *error, rouse_error *err);
+
+/* The stored record of that id in any thread, or in thread when it is not NULL. ROUSE_ENOTFOUND. */
+int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);
+/* True for "bg_" and digits. */
+bool task_is_id(const char *text);
+/* Reads what only the running process knows (stage, ready, output) into a running record that the caller owns. */
+void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
+
+/* A list of tasks that it takes over on success. ROUSE_ENOMEM. */
+int task_list_of(rouse_task **tasks, size_t count, rouse_task_list **ret_list, rouse_error *err);
+
+/* ROUSE_EINVAL when it may not name a task. */
+int task_check_name(const char *name, rouse_error *err);
+
+#endif

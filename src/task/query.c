@@ -1,0 +1,237 @@
+/* Reading tasks. A record that says running is held against its process before it is given out, so no answer calls a dead
+ * task running. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "task/manager.h"
+
+struct rouse_task_list {
+    rouse_task **items;
+    size_t count, cap;
+};
+
+void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
+{
+    struct proc_output output;
+    if (!task->has_ext || state != PROC_ALIVE)
+        return;
+    task->ext.stage = "running";
+    task->ext.ready = proc_is_ready(m->tasks, task->task_id);
+    if (proc_output_size(m->tasks, task->task_id, &output, NULL) == 0) {
+        task->ext.has_output = true;
+        task->ext.output = (rouse_output){.size = output.size, .kept = output.kept, .dropped = output.dropped};
+    }
+}
+
+static int copy_row(const rouse_rows *rows, size_t i, rouse_task **ret_task, rouse_error *err)
+{
+    rouse_task *task = rouse_task_copy(rouse_rows_at(rows, i, NULL, NULL));
+    if (!task)
+        return rouse_fail_memory(err);
+    *ret_task = task;
+    return 0;
+}
+
+/* Brings *task up to date with its process; *task is replaced when it had ended. */
+static int refresh(rouse_manager *m, rouse_task **task, rouse_error *err)
+{
+    enum proc_state state;
+    rouse_task *now;
+    if (rouse_status_is_terminal((*task)->status))
+        return 0;
+    int code = proc_probe(m->tasks, (*task)->task_id, &state, &(struct proc_exit){0}, err);
+    if (code < 0)
+        return code;
+    if (state == PROC_ALIVE) {
+        task_decorate(m, *task, state);
+        return 0;
+    }
+    code = task_take_in(m, *task, err);
+    if (code < 0)
+        return code;
+    code = task_load(m, (*task)->owner_thread_id, (*task)->task_id, &now, err);
+    if (code < 0)
+        return code;
+    rouse_task_free(*task);
+    *task = now;
+    return 0;
+}
+
+static int find(rouse_manager *m, const rouse_query *query, rouse_task **ret_task, rouse_error *err)
+{
+    rouse_rows *rows = NULL;
+    int code = rouse_store_list(m->store, &rouse_task_state_key, query, &rows, err);
+    if (code < 0)
+        return code;
+    code = rouse_rows_count(rows) > 0 ? copy_row(rows, 0, ret_task, err) : ROUSE_ENOTFOUND;
+    rouse_rows_free(rows);
+    return code;
+}
+
+int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err)
+{
+    int code = find(m, &(rouse_query){.thread = thread, .entry = id, .limit = 1}, ret_task, err);
+    return code == ROUSE_ENOTFOUND ? rouse_fail(err, code, "no task '%s'", id) : code;
+}
+
+static int find_by_name(rouse_manager *m, const char *thread, const char *name, rouse_task **ret_task, rouse_error *err)
+{
+    rouse_query query = {.thread = thread, .name = name, .live_only = true, .limit = 1};
+    int code = find(m, &query, ret_task, err);
+    if (code != ROUSE_ENOTFOUND)
+        return code;
+    query.live_only = false;
+    return find(m, &query, ret_task, err);
+}
+
+int rouse_task_get(rouse_manager *manager, const char *thread, const char *id_or_name, rouse_task **ret_task,
+                   rouse_error *err)
+{
+    rouse_task *task;
+    int code = task_is_id(id_or_name) ? find(manager, &(rouse_query){.entry = id_or_name, .limit = 1}, &task, err)
+                                      : find_by_name(manager, thread, id_or_name, &task, err);
+    if (code == ROUSE_ENOTFOUND && thread && !task_is_id(id_or_name))
+        return rouse_fail(err, code, "no task '%s' in thread '%s'; list all with: rouse ls -a --all-threads", id_or_name, thread);
+    if (code == ROUSE_ENOTFOUND)
+        return rouse_fail(err, code, "no task '%s'; list all with: rouse ls -a --all-threads", id_or_name);
+    if (code < 0)
+        return code;
+    code = refresh(manager, &task, err);
+    if (code < 0) {
+        rouse_task_free(task);
+        return code;
+    }
+    *ret_task = task;
+    return 0;
+}
+
+/* ---- lists ---- */
+
+static int list_add(rouse_task_list *list, rouse_task *task, rouse_error *err)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 16;
+        rouse_task **items = realloc(list->items, cap * sizeof(rouse_task *));
+        if (!items) {
+            rouse_task_free(task);
+            return rouse_fail_memory(err);
+        }
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->count++] = task;
+    return 0;
+}
+
+static bool is_wanted(const rouse_task *task, const rouse_task_filter *filter)
+{
+    if (filter->running_only && rouse_status_is_terminal(task->status))
+        return false;
+    return !filter->by_status || task->status == filter->status;
+}
+
+/* One page of rows into list; *ret_cursor: the oldest entry of the page, "" when it was the last one. */
+static int list_page(rouse_manager *m, const rouse_task_filter *filter, const char *before, rouse_task_list *list,
+                     char cursor[LIMIT_TASK_ID + 1], rouse_error *err)
+{
+    size_t limit = filter->limit ? filter->limit : LIMIT_LIST;
+    bool running = filter->by_status && filter->status == ROUSE_RUNNING;
+    const rouse_query query = {
+        .thread = filter->thread,
+        .parent = filter->parent,
+        .live_only = filter->running_only || running,
+        .finished_only = filter->by_status && !running,
+        .before = before,
+        .limit = limit < LIMIT_LIST ? limit : LIMIT_LIST,
+    };
+    rouse_rows *rows;
+    int code = rouse_store_list(m->store, &rouse_task_state_key, &query, &rows, err);
+    if (code < 0)
+        return code;
+    size_t n = rouse_rows_count(rows);
+    cursor[0] = '\0';
+    for (size_t i = 0; code == 0 && i < n && list->count < limit; i++) {
+        rouse_task *task;
+        code = copy_row(rows, i, &task, err);
+        if (code == 0 && (code = refresh(m, &task, err)) < 0)
+            rouse_task_free(task);
+        if (code < 0)
+            break;
+        if (n == query.limit)
+            snprintf(cursor, LIMIT_TASK_ID + 1, "%s", task->task_id);
+        if (is_wanted(task, filter))
+            code = list_add(list, task, err);
+        else
+            rouse_task_free(task);
+    }
+    rouse_rows_free(rows);
+    return code;
+}
+
+int rouse_task_list_get(rouse_manager *manager, const rouse_task_filter *filter, rouse_task_list **ret_list,
+                        rouse_error *err)
+{
+    const rouse_task_filter none = {0};
+    char cursor[LIMIT_TASK_ID + 1];
+    char before[LIMIT_TASK_ID + 1];
+    filter = filter ? filter : &none;
+    size_t limit = filter->limit ? filter->limit : LIMIT_LIST;
+    rouse_task_list *list = calloc(1, sizeof *list);
+    if (!list)
+        return rouse_fail_memory(err);
+    int code = list_page(manager, filter, filter->before, list, cursor, err);
+    while (code == 0 && cursor[0] && list->count < limit) {
+        memcpy(before, cursor, sizeof before);
+        code = list_page(manager, filter, before, list, cursor, err);
+    }
+    if (code < 0) {
+        rouse_task_list_free(list);
+        return code;
+    }
+    *ret_list = list;
+    return 0;
+}
+
+size_t rouse_task_list_count(const rouse_task_list *list)
+{
+    return list->count;
+}
+
+const rouse_task *rouse_task_list_at(const rouse_task_list *list, size_t i)
+{
+    return list->items[i];
+}
+
+void rouse_task_list_free(rouse_task_list *list)
+{
+    if (!list)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        rouse_task_free(list->items[i]);
+    free(list->items);
+    free(list);
+}
+
+int task_list_of(rouse_task **tasks, size_t count, rouse_task_list **ret_list, rouse_error *err)
+{
+    rouse_task_list *list = calloc(1, sizeof *list);
+    if (!list)
+        return rouse_fail_memory(err);
+    *list = (rouse_task_list){.items = tasks, .count = count, .cap = count};
+    *ret_list = list;
+    return 0;
+}
+
+int rouse_task_has_running(rouse_manager *manager, const char *thread, rouse_error *err)
+{
+    rouse_task_list *list;
+    const rouse_task_filter filter = {.thread = thread, .running_only = true, .limit = 1};
+    int code = rouse_task_list_get(manager, &filter, &list, err);
+    if (code < 0)
+        return code;
+    code = list->count > 0;
+    rouse_task_list_free(list);
+    return code;
+}

@@ -1,0 +1,334 @@
+/* Starting a process task.
+ *
+ * Order, each step safe to be killed after (src/proc/README.md has the table):
+ *   directory made and lock taken → spec.json → row committed → supervisor started with the lock → lock closed here.
+ * The lock is held without a gap from before the row can be seen until the supervisor ends, so whoever sees a running row
+ * with a free lock knows that the task is over. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "json/jtext.h"
+#include "task/manager.h"
+
+#define TOKEN_BYTES 16
+
+struct start {
+    rouse_manager *manager;
+    const rouse_task_spec *spec;
+    char id[LIMIT_TASK_ID + 1];
+    char token[2 * TOKEN_BYTES + 1];
+    char description[LIMIT_DESCRIPTION + 1];
+    struct buf words;    /* argv, fit for a record: NUL-separated */
+    const char **argv;   /* into words */
+    rouse_task record;   /* borrows all of the above */
+    rouse_batch *batch;
+    int dir, lock;
+};
+
+static int check_argv(const char *const *argv, size_t *ret_argc, rouse_error *err)
+{
+    if (!argv || !argv[0] || !*argv[0])
+        return rouse_fail(err, ROUSE_EINVAL, "no command given");
+    size_t argc = 0;
+    size_t bytes = 0;
+    for (; argv[argc]; argc++) {
+        bytes += strlen(argv[argc]) + 1;
+        if (argc >= LIMIT_ARGC || bytes > LIMIT_ARGV_BYTES)
+            return rouse_fail(err, ROUSE_ELIMIT, "command line has more than %d words or %u bytes", LIMIT_ARGC,
+                              LIMIT_ARGV_BYTES);
+    }
+    *ret_argc = argc;
+    return 0;
+}
+
+/* The words as they are written down: any bytes may be run, but a record holds UTF-8. */
+static int copy_words(struct start *s, size_t argc, rouse_error *err)
+{
+    s->argv = calloc(argc + 1, sizeof *s->argv);
+    if (!s->argv)
+        return rouse_fail_memory(err);
+    size_t total = 0;
+    for (size_t i = 0; i < argc; i++)
+        total += strlen(s->spec->argv[i]) + 1;
+    if (!buf_reserve(&s->words, total))
+        return buf_check(&s->words, err);
+    for (size_t i = 0; i < argc; i++) {
+        size_t len = strlen(s->spec->argv[i]);
+        char *at = s->words.data + s->words.len;
+        if (utf8_is_valid(s->spec->argv[i], len))
+            memcpy(at, s->spec->argv[i], len + 1);
+        else
+            utf8_copy_printable(at, len + 1, s->spec->argv[i]);
+        s->argv[i] = at;
+        s->words.len += len + 1;
+    }
+    return 0;
+}
+
+/* The description given, or the command line, cut. */
+static int describe(struct start *s, rouse_error *err)
+{
+    const char *given = s->spec->description;
+    if (given) {
+        size_t len = strlen(given);
+        if (len > LIMIT_DESCRIPTION)
+            return rouse_fail(err, ROUSE_ELIMIT, "description is longer than %d bytes", LIMIT_DESCRIPTION);
+        if (!utf8_is_valid(given, len))
+            return rouse_fail(err, ROUSE_EINVAL, "description is not valid UTF-8");
+        memcpy(s->description, given, len + 1);
+        return 0;
+    }
+    size_t used = 0;
+    for (size_t i = 0; s->argv[i] && used < 120; i++) {
+        if (i > 0)
+            s->description[used++] = ' ';
+        utf8_copy_printable(s->description + used, 160 - used, s->argv[i]);
+        used += strlen(s->description + used);
+    }
+    size_t cut = utf8_cut(s->description, used, 120);
+    if (cut < used)
+        memcpy(s->description + cut, "…", sizeof "…");
+    return 0;
+}
+
+static int check_text(const char *what, const char *text, size_t max, rouse_error *err)
+{
+    if (!text)
+        return 0;
+    size_t len = strlen(text);
+    if (len > max)
+        return rouse_fail(err, ROUSE_ELIMIT, "%s is longer than %zu bytes", what, max);
+    return utf8_is_valid(text, len) ? 0 : rouse_fail(err, ROUSE_EINVAL, "%s is not valid UTF-8", what);
+}
+
+static int check_spec(const rouse_manager *m, const rouse_task_spec *spec, rouse_error *err)
+{
+    const struct {
+        const char *what, *text;
+        size_t max;
+    } texts[] = {{"task type", spec->task_type, LIMIT_TASK_NAME},         {"parent task", spec->parent.task_id, LIMIT_LINEAGE_ID},
+                 {"parent run", spec->parent.run_id, LIMIT_LINEAGE_ID},   {"parent call", spec->parent.call_id, LIMIT_LINEAGE_ID},
+                 {"parent agent", spec->parent.agent_id, LIMIT_LINEAGE_ID}, {"ready pattern", spec->ready_when, LIMIT_LINE},
+                 {"working directory", spec->cwd, LIMIT_LINE}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        int code = check_text(texts[i].what, texts[i].text, texts[i].max, err);
+        if (code < 0)
+            return code;
+    }
+    if (!spec->thread)
+        return rouse_fail(err, ROUSE_EINVAL, "a task needs a thread");
+    if (!m->shim || access(m->shim, X_OK) != 0)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "cannot find the supervisor '%s'; set ROUSE_SHIM to its path",
+                          m->shim ? m->shim : "rouse-shim");
+    return spec->name ? task_check_name(spec->name, err) : 0;
+}
+
+static int make_token(struct start *s, rouse_error *err)
+{
+    unsigned char bytes[TOKEN_BYTES];
+    const rouse_platform *p = s->manager->platform;
+    if (p->random(p->userdata, bytes, sizeof bytes) != 0)
+        return rouse_fail(err, ROUSE_EIO, "no randomness for a task's token");
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(s->token + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+static void fill_record(struct start *s)
+{
+    const rouse_task_spec *spec = s->spec;
+    uint64_t now = manager_now(s->manager);
+    s->record = (rouse_task){
+        .task_id = s->id,
+        .owner_thread_id = spec->thread,
+        .task_type = spec->task_type ? spec->task_type : spec->sub_agent ? "sub_agent" : "shell",
+        .name = spec->name,
+        .description = s->description,
+        .status = ROUSE_RUNNING,
+        .created_at_ms = now,
+        .parent = spec->parent,
+        .has_ext = true,
+        .ext = {.kind = spec->sub_agent ? "sub_agent" : "process",
+                .argv = s->argv,
+                .cwd = spec->cwd,
+                .exit_code = -1,
+                .deadline_ms = spec->timeout_ms ? now + spec->timeout_ms : 0,
+                .ready_when = spec->ready_when,
+                .session = spec->session},
+    };
+}
+
+static int write_spec(struct start *s, rouse_error *err)
+{
+    struct buf b = BUF_INIT(0);
+    char *record = rouse_task_encode(&s->record, err);
+    if (!record)
+        return ROUSE_ENOMEM;
+    buf_addf(&b, "{\"v\":1,\"token\":\"%s\",\"timeout_ms\":%llu,\"idle_timeout_ms\":%llu,\"grace_ms\":%llu,\"task\":", s->token,
+             (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
+             (unsigned long long)s->spec->grace_ms);
+    buf_adds(&b, record);
+    buf_adds(&b, "}\n");
+    free(record);
+    int code = buf_check(&b, err);
+    if (code == 0)
+        code = fd_write_file(s->dir, "spec.json", b.data, b.len, false, err);
+    buf_done(&b);
+    return code;
+}
+
+/* Runs inside the store's transaction: the id exists, nobody sees it yet. */
+static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err)
+{
+    struct start *s = userdata;
+    int tasks = s->manager->tasks;
+    snprintf(s->id, sizeof s->id, "bg_%llu", (unsigned long long)number);
+    int code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
+    if (code == ROUSE_ECONFLICT) {
+        /* Left by a start that died before its row was committed: the number was then not used up. */
+        code = proc_remove(tasks, s->id, err);
+        if (code == 0)
+            code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
+    }
+    if (code == 0)
+        code = write_spec(s, err);
+    if (code < 0)
+        return code;
+    void *update = rouse_task_upsert(&s->record);
+    code = update ? rouse_batch_add(s->batch, &rouse_task_state_key, update, err) : rouse_fail_memory(err);
+    commit->batch = s->batch;
+    return code;
+}
+
+static int commit_record(struct start *s, rouse_error *err)
+{
+    s->batch = rouse_batch_new();
+    if (!s->batch)
+        return rouse_fail_memory(err);
+    rouse_commit commit = {.thread = s->spec->thread, .prepare = prepare, .userdata = s};
+    int code = rouse_store_commit(s->manager->store, &commit, NULL, err);
+    if (code < 0 && s->dir >= 0)
+        proc_remove(s->manager->tasks, s->id, NULL);
+    return code;
+}
+
+static bool is_ours(const char *variable)
+{
+    static const char *const ours[] = {"ROUSE_TASK=", "ROUSE_TASK_TOKEN=", "ROUSE_THREAD=", "ROUSE_STORE="};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (strncmp(variable, ours[i], strlen(ours[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The caller's variables without any of ours, then ours. ours: store and thread texts that the result borrows. */
+static const char **make_environment(const char *const *given, const char *store, const char *thread)
+{
+    size_t n = 0;
+    while (given && given[n])
+        n++;
+    const char **env = calloc(n + 3, sizeof *env);
+    size_t used = 0;
+    for (size_t i = 0; env && i < n; i++) {
+        if (!is_ours(given[i]))
+            env[used++] = given[i];
+    }
+    if (env) {
+        env[used++] = store;
+        env[used] = thread;
+    }
+    return env;
+}
+
+static int launch(struct start *s, pid_t *ret_command, rouse_error *err)
+{
+    rouse_manager *m = s->manager;
+    const char *path = rouse_store_path(m->store);
+    struct buf store = BUF_INIT(0), thread = BUF_INIT(0), bell = BUF_INIT(0);
+    buf_addf(&store, "ROUSE_STORE=%s", path);
+    buf_addf(&thread, s->spec->sub_agent ? "ROUSE_THREAD=%s/%s" : "ROUSE_THREAD=%s", s->spec->thread, s->id);
+    buf_addf(&bell, "%s/bell", path);
+    const char **env = make_environment(s->spec->env, buf_text(&store), buf_text(&thread));
+    const char *reaper[] = {m->rouse, "reap", "--store", path, s->id, NULL};
+    const struct proc_start start = {
+        .shim = m->shim,
+        .id = s->id,
+        .argv = s->spec->argv,
+        .env = env,
+        .cwd = s->spec->cwd,
+        .reaper = m->rouse ? reaper : NULL,
+        .bell = buf_text(&bell),
+        .token = s->token,
+        .timeout_ms = s->spec->timeout_ms,
+        .idle_timeout_ms = s->spec->idle_timeout_ms,
+        .grace_ms = s->spec->grace_ms ? s->spec->grace_ms : LIMIT_GRACE_MS,
+        .ready_when = s->spec->ready_when,
+        .session = s->spec->session,
+    };
+    bool whole = env && !store.failed && !thread.failed && !bell.failed;
+    int code = whole ? proc_start(s->dir, s->lock, &start, ret_command, err) : rouse_fail_memory(err);
+    free(env);
+    buf_done(&store);
+    buf_done(&thread);
+    buf_done(&bell);
+    return code;
+}
+
+/* The row is there: from here on every outcome is told by the record. */
+static int run(struct start *s, rouse_error *err)
+{
+    rouse_manager *m = s->manager;
+    pid_t command = 0;
+    rouse_error why;
+    int started = launch(s, &command, &why);
+    if (started < 0)
+        return task_fail(m, &s->record, why.message, err);
+    if (command > 0)
+        return 0;
+    int code = task_take_in(m, &s->record, err); /* could not be executed */
+    return code < 0 ? code : 0;
+}
+
+static int prepare_start(struct start *s, rouse_error *err)
+{
+    size_t argc = 0;
+    int code = check_spec(s->manager, s->spec, err);
+    if (code == 0)
+        code = check_argv(s->spec->argv, &argc, err);
+    if (code == 0 && s->spec->ready_when)
+        code = proc_check_pattern(s->spec->ready_when, err);
+    if (code == 0)
+        code = copy_words(s, argc, err);
+    if (code == 0)
+        code = describe(s, err);
+    if (code == 0)
+        code = make_token(s, err);
+    return code;
+}
+
+int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
+{
+    struct start s = {.manager = manager, .spec = spec, .dir = -1, .lock = -1};
+    int code = prepare_start(&s, err);
+    if (code == 0) {
+        fill_record(&s);
+        code = commit_record(&s, err);
+    }
+    if (code == 0)
+        code = run(&s, err);
+    fd_close(&s.lock);
+    fd_close(&s.dir);
+    if (code == 0)
+        code = task_load(manager, spec->thread, s.id, ret_task, err);
+    rouse_batch_free(s.batch);
+    buf_done(&s.words);
+    free(s.argv);
+    return code;
+}

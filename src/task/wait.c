@@ -1,0 +1,240 @@
+/* Waiting without polling. Each running task's supervisor tells this process of the end over its socket, and hangs up
+ * when it dies; the bell tells of what others commit. Every wake-up looks at the store again, so a lost hint costs
+ * nothing but the time to the next one. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "task/manager.h"
+
+#define STARTING_POLL_MS 20 /* a supervisor that is being started cannot be listened to yet */
+
+struct waiter {
+    rouse_manager *manager;
+    const rouse_wait *wait;
+    rouse_task **tasks; /* up to date as of the last look */
+    int *fds;           /* to their supervisors, -1 = none */
+    struct pollfd *polls;
+    size_t count;
+    int bell;
+    bool starting; /* some running task has no supervisor to listen to yet */
+    uint64_t deadline;
+};
+
+static uint64_t mono(const struct waiter *w)
+{
+    return w->manager->platform->mono_ms(w->manager->platform->userdata);
+}
+
+static bool holds(const struct waiter *w, size_t i)
+{
+    const rouse_task *task = w->tasks[i];
+    return rouse_status_is_terminal(task->status) || (w->wait->until == ROUSE_UNTIL_READY && task->ext.ready);
+}
+
+static bool is_over(const struct waiter *w)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < w->count; i++)
+        held += holds(w, i);
+    return w->wait->any ? held > 0 || w->count == 0 : held == w->count;
+}
+
+static int reload(struct waiter *w, size_t i, rouse_error *err)
+{
+    rouse_task *now;
+    int code = rouse_task_get(w->manager, w->tasks[i]->owner_thread_id, w->tasks[i]->task_id, &now, err);
+    if (code < 0)
+        return code;
+    rouse_task_free(w->tasks[i]);
+    w->tasks[i] = now;
+    return 0;
+}
+
+static int listen_to(struct waiter *w, size_t i, rouse_error *err)
+{
+    int code = proc_connect(w->manager->tasks, w->tasks[i]->task_id, &w->fds[i], err);
+    if (code == 0)
+        code = proc_watch(w->fds[i], err);
+    if (code < 0)
+        fd_close(&w->fds[i]);
+    return code;
+}
+
+/* Brings task i up to date; afterwards it holds, or its supervisor is listened to, or it is starting. */
+static int look(struct waiter *w, size_t i, rouse_error *err)
+{
+    if (holds(w, i))
+        return 0;
+    int code = reload(w, i, err);
+    if (code < 0 || holds(w, i) || w->fds[i] >= 0)
+        return code;
+    if (listen_to(w, i, NULL) < 0) {
+        w->starting = true;
+        return 0;
+    }
+    return reload(w, i, err); /* what happened before the supervisor knew of us */
+}
+
+static int look_at_all(struct waiter *w, rouse_error *err)
+{
+    int code = 0;
+    w->starting = false;
+    for (size_t i = 0; code == 0 && i < w->count; i++)
+        code = look(w, i, err);
+    return code;
+}
+
+static int hear(struct waiter *w, size_t i, rouse_error *err)
+{
+    for (;;) {
+        enum proc_news news;
+        int code = proc_read_news(w->fds[i], &news, NULL);
+        if (code < 0)
+            news = PROC_NEWS_HANGUP;
+        if (news == PROC_NEWS_NONE)
+            return 0;
+        if (news != PROC_NEWS_ENDED && news != PROC_NEWS_HANGUP)
+            continue;
+        code = reload(w, i, err); /* takes the ending in */
+        if (code == 0 && news == PROC_NEWS_ENDED)
+            proc_taken(w->fds[i], NULL);
+        fd_close(&w->fds[i]);
+        return code;
+    }
+}
+
+static int time_left(const struct waiter *w)
+{
+    int left = w->starting ? STARTING_POLL_MS : -1;
+    if (w->wait->has_timeout) {
+        uint64_t now = mono(w);
+        uint64_t ms = w->deadline > now ? w->deadline - now : 0;
+        int bounded = ms > 3600000 ? 3600000 : (int)ms;
+        left = left < 0 || bounded < left ? bounded : left;
+    }
+    return left;
+}
+
+static int sleep_once(struct waiter *w, rouse_error *err)
+{
+    struct pollfd *p = w->polls;
+    for (size_t i = 0; i < w->count; i++)
+        p[i] = (struct pollfd){.fd = w->fds[i], .events = POLLIN};
+    p[w->count] = (struct pollfd){.fd = w->bell, .events = POLLIN};
+    p[w->count + 1] = (struct pollfd){.fd = w->wait->wake_fd > 0 ? w->wait->wake_fd : -1, .events = POLLIN};
+    int n = poll(p, (nfds_t)w->count + 2, time_left(w));
+    if (n < 0 && errno != EINTR)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot sleep");
+    if (manager_interrupted(w->manager) || (n > 0 && p[w->count + 1].revents))
+        return rouse_fail(err, ROUSE_EINTERRUPTED, "interrupted while waiting");
+    int code = 0;
+    for (size_t i = 0; n > 0 && code == 0 && i < w->count; i++) {
+        if (p[i].revents)
+            code = hear(w, i, err);
+    }
+    bool rang = n > 0 && p[w->count].revents;
+    if (rang)
+        rouse_store_bell_clear(w->bell);
+    return code == 0 && (rang || w->starting) ? look_at_all(w, err) : code;
+}
+
+static int wait_until_over(struct waiter *w, rouse_error *err)
+{
+    int code = look_at_all(w, err);
+    while (code == 0 && !is_over(w)) {
+        if (w->wait->has_timeout && mono(w) >= w->deadline)
+            return rouse_fail(err, ROUSE_ETIMEOUT, "not within %llu ms", (unsigned long long)w->wait->timeout_ms);
+        code = sleep_once(w, err);
+    }
+    return code;
+}
+
+/* ---- which tasks ---- */
+
+static int resolve_ids(struct waiter *w, rouse_error *err)
+{
+    const rouse_wait *wait = w->wait;
+    if (wait->count > LIMIT_TASKS_PER_CALL)
+        return rouse_fail(err, ROUSE_ELIMIT, "more than %d tasks in one call", LIMIT_TASKS_PER_CALL);
+    w->tasks = calloc(wait->count, sizeof *w->tasks);
+    if (!w->tasks)
+        return rouse_fail_memory(err);
+    for (; w->count < wait->count; w->count++) {
+        int code = rouse_task_get(w->manager, wait->thread, wait->ids[w->count], &w->tasks[w->count], err);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static int resolve_thread(struct waiter *w, rouse_error *err)
+{
+    rouse_task_list *list;
+    const rouse_task_filter filter = {.thread = w->wait->thread, .running_only = true, .limit = LIMIT_TASKS_PER_CALL};
+    int code = rouse_task_list_get(w->manager, &filter, &list, err);
+    if (code < 0)
+        return code;
+    size_t n = rouse_task_list_count(list);
+    w->tasks = calloc(n + 1, sizeof *w->tasks);
+    for (; w->tasks && w->count < n; w->count++) {
+        w->tasks[w->count] = rouse_task_copy(rouse_task_list_at(list, w->count));
+        if (!w->tasks[w->count])
+            break;
+    }
+    code = w->tasks && w->count == n ? 0 : rouse_fail_memory(err);
+    rouse_task_list_free(list);
+    return code;
+}
+
+static int open_waiter(struct waiter *w, rouse_error *err)
+{
+    int code = rouse_store_bell_open(w->manager->store, &w->bell, err);
+    if (code == 0)
+        code = w->wait->count > 0 ? resolve_ids(w, err) : resolve_thread(w, err);
+    if (code < 0)
+        return code;
+    w->fds = malloc((w->count + 1) * sizeof *w->fds);
+    w->polls = malloc((w->count + 2) * sizeof *w->polls);
+    if (!w->fds || !w->polls)
+        return rouse_fail_memory(err);
+    for (size_t i = 0; i < w->count; i++)
+        w->fds[i] = -1;
+    w->deadline = mono(w) + w->wait->timeout_ms;
+    return 0;
+}
+
+static void close_waiter(struct waiter *w)
+{
+    for (size_t i = 0; w->fds && i < w->count; i++)
+        fd_close(&w->fds[i]);
+    for (size_t i = 0; w->tasks && i < w->count; i++)
+        rouse_task_free(w->tasks[i]);
+    free(w->fds);
+    free(w->polls);
+    free(w->tasks);
+    fd_close(&w->bell);
+}
+
+int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
+{
+    struct waiter w = {.manager = manager, .wait = wait, .bell = -1};
+    int code = open_waiter(&w, err);
+    if (code == 0)
+        code = wait_until_over(&w, err);
+    if (ret_list && (code == 0 || code == ROUSE_ETIMEOUT)) {
+        rouse_task_list *list;
+        int made = task_list_of(w.tasks, w.count, &list, err);
+        if (made == 0) {
+            *ret_list = list;
+            w.tasks = NULL;
+        } else {
+            code = made;
+        }
+    }
+    close_waiter(&w);
+    return code;
+}
