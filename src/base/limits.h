@@ -8,11 +8,14 @@
 #define LIMIT_JSON_DEPTH 127            /* nested arrays and objects, as the seed's decoder allows */
 #define LIMIT_IMPORT (256u << 20)       /* a document for `rouse import` */
 #define LIMIT_THREAD_NAME 256
+#define LIMIT_ENTRY_NAME 256            /* the name of an entry of a MAP key */
+#define LIMIT_TASK_NUMBER (INT64_MAX - 1) /* of the id bg_<n>: stores count in 64 bits with sign. DEFECTS 32 */
 #define LIMIT_TASK_NAME 64              /* DEFECTS 15 */
 #define LIMIT_TASK_ID 24                /* "bg_" + a 64-bit number */
 #define LIMIT_DESCRIPTION 4096
 #define LIMIT_ERROR_TEXT 4096
 #define LIMIT_RESULT (8u << 20)
+#define LIMIT_RESULT_DEPTH (LIMIT_JSON_DEPTH - 5) /* so that an exported document can be read back. DEFECTS 27 */
 #define LIMIT_ARGC 4096
 #define LIMIT_ARGV_BYTES (1u << 20)
 #define LIMIT_LINEAGE_ID 256

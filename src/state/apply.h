@@ -21,7 +21,8 @@ struct state_change {
     void *value;  /* STATE_PUT: the new value */
 };
 
-struct state_changes { /* net effect, to be written in order: at most one CLEAR per key, then one change per entry */
+struct state_changes { /* net effect, to be written in order: for each key at most one CLEAR, then one change per entry;
+                        * two, REMOVE then PUT, for an entry that was removed and comes back last */
     struct state_change *items;
     size_t count;
 };

@@ -1,0 +1,185 @@
+#include "json/jfields.h"
+
+#include <limits.h>
+#include <string.h>
+
+static int wrong_type(const struct jfield *row, const char *expected, struct jslice value, rouse_error *err)
+{
+    enum jtype type = jtext_type(value);
+    if (type == JTYPE_NUMBER || type == JTYPE_BOOL)
+        return rouse_fail(err, ROUSE_EDATA, "`%s` must be %s, not %.*s", row->name, expected,
+                          (int)(value.len < 40 ? value.len : 40), value.at);
+    return rouse_fail(err, ROUSE_EDATA, "`%s` must be %s, not %s", row->name, expected, jtext_type_name(type));
+}
+
+static int read_text(const struct jfield *row, struct jslice value, struct arena *arena, const char **ret,
+                     rouse_error *err)
+{
+    if (row->type != JFIELD_RAW && jtext_type(value) != JTYPE_STRING)
+        return wrong_type(row, "a string", value, err);
+    char *text = row->type == JFIELD_RAW ? arena_text(arena, value.at, value.len) : jtext_string(value, arena);
+    if (!text)
+        return rouse_fail_memory(err);
+    *ret = text;
+    return 0;
+}
+
+static int count_items(struct jslice array, size_t *ret_count, rouse_error *err)
+{
+    struct jtext t;
+    struct jslice item;
+    size_t count = 0;
+    int code = jtext_open(&t, array.at, array.len, JTYPE_ARRAY, err);
+    while (code >= 0 && (code = jtext_item(&t, &item, err)) > 0)
+        count++;
+    *ret_count = count;
+    return code;
+}
+
+static int read_strings(const struct jfield *row, struct jslice value, struct arena *arena, const char ***ret,
+                        rouse_error *err)
+{
+    size_t count = 0;
+    if (jtext_type(value) != JTYPE_ARRAY)
+        return wrong_type(row, "an array of strings", value, err);
+    int code = count_items(value, &count, err);
+    if (code < 0)
+        return code;
+    const char **items = arena_alloc(arena, (count + 1) * sizeof *items);
+    if (!items)
+        return rouse_fail_memory(err);
+    struct jtext t;
+    struct jslice item;
+    struct jfield each = {.name = row->name, .type = JFIELD_STRING};
+    size_t i = 0;
+    code = jtext_open(&t, value.at, value.len, JTYPE_ARRAY, err);
+    while (code >= 0 && (code = jtext_item(&t, &item, err)) > 0)
+        code = read_text(&each, item, arena, &items[i++], err);
+    items[count] = NULL;
+    if (code == 0)
+        *ret = items;
+    return code;
+}
+
+static int read_number(const struct jfield *row, struct jslice value, void *into, rouse_error *err)
+{
+    uint64_t u;
+    int64_t i;
+    if (jtext_type(value) != JTYPE_NUMBER)
+        return wrong_type(row, "a whole number", value, err);
+    if (row->type == JFIELD_U64) {
+        if (!jtext_u64(value, &u))
+            return wrong_type(row, "a whole number from 0 to 18446744073709551615", value, err);
+        memcpy(into, &u, sizeof u);
+        return 0;
+    }
+    bool fits = jtext_i64(value, &i);
+    if (row->type == JFIELD_I64 && fits) {
+        memcpy(into, &i, sizeof i);
+        return 0;
+    }
+    if (!fits || i < INT_MIN || i > INT_MAX || row->type != JFIELD_INT)
+        return wrong_type(row, "a whole number that fits", value, err);
+    int small = (int)i;
+    memcpy(into, &small, sizeof small);
+    return 0;
+}
+
+static int read_enum(const struct jfield *row, struct jslice value, void *into, rouse_error *err)
+{
+    if (jtext_type(value) != JTYPE_STRING)
+        return wrong_type(row, "a string", value, err);
+    for (int i = 0; row->names[i]; i++) {
+        if (jtext_is(value, row->names[i])) {
+            memcpy(into, &i, sizeof i);
+            return 0;
+        }
+    }
+    return rouse_fail(err, ROUSE_EDATA, "`%s` has an unknown value %.*s", row->name,
+                      (int)(value.len < 60 ? value.len : 60), value.at);
+}
+
+static int read_object(const struct jfield *row, struct jslice value, struct arena *arena, void *into, rouse_error *err)
+{
+    if (jtext_type(value) != JTYPE_OBJECT)
+        return wrong_type(row, "an object", value, err);
+    int code = jfields_decode(row->object, value.at, value.len, arena, into, err);
+    return code < 0 && code != ROUSE_ENOMEM ? rouse_fail_context(err, code, "in `%s`", row->name) : code;
+}
+
+int jfield_read(const struct jfield *row, struct jslice value, struct arena *arena, void *into, rouse_error *err)
+{
+    char *at = (char *)into + row->offset;
+    if (row->has)
+        *(bool *)((char *)into + row->has) = true;
+    switch (row->type) {
+    case JFIELD_STRING:
+    case JFIELD_RAW:
+        return read_text(row, value, arena, (const char **)(void *)at, err);
+    case JFIELD_SLICE:
+        memcpy(at, &value, sizeof value);
+        return 0;
+    case JFIELD_STRINGS:
+        return read_strings(row, value, arena, (const char ***)(void *)at, err);
+    case JFIELD_U64:
+    case JFIELD_I64:
+    case JFIELD_INT:
+        return read_number(row, value, at, err);
+    case JFIELD_BOOL:
+        return jtext_bool(value, (bool *)at) ? 0 : wrong_type(row, "true or false", value, err);
+    case JFIELD_ENUM:
+        return read_enum(row, value, at, err);
+    case JFIELD_OBJECT:
+        return read_object(row, value, arena, at, err);
+    }
+    return rouse_fail(err, ROUSE_EINVAL, "`%s` has no type", row->name);
+}
+
+static size_t find_row(const struct jfields *fields, struct jslice key)
+{
+    size_t i = 0;
+    while (i < fields->count && !jtext_is(key, fields->rows[i].name))
+        i++;
+    return i;
+}
+
+/* The value behind key, into its place or nowhere. */
+static int take_member(const struct jfields *fields, struct jtext *t, struct jslice key, uint64_t *seen,
+                       struct arena *arena, void *into, rouse_error *err)
+{
+    struct jslice value;
+    size_t i = find_row(fields, key);
+    if (i == fields->count)
+        return fields->strict ? jtext_value(t, &value, err) : jtext_ignore(t, err);
+    const struct jfield *row = &fields->rows[i];
+    if (*seen & (UINT64_C(1) << i))
+        return rouse_fail(err, ROUSE_EDATA, "duplicate field `%s`", row->name);
+    *seen |= UINT64_C(1) << i;
+    int code = jtext_value(t, &value, err);
+    if (code < 0)
+        return code;
+    bool takes_null = row->type == JFIELD_RAW || row->type == JFIELD_SLICE;
+    if (row->need == JFIELD_OPTIONAL && !takes_null && jtext_type(value) == JTYPE_NULL)
+        return 0;
+    return jfield_read(row, value, arena, into, err);
+}
+
+int jfields_decode(const struct jfields *fields, const char *text, size_t len, struct arena *arena, void *into,
+                   rouse_error *err)
+{
+    struct jtext t;
+    struct jslice key;
+    uint64_t seen = 0;
+    int code = jtext_open(&t, text, len, JTYPE_OBJECT, err);
+    while (code >= 0 && (code = jtext_member(&t, &key, err)) > 0)
+        code = take_member(fields, &t, key, &seen, arena, into, err);
+    if (code == 0)
+        code = jtext_end(&t, err);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->rows[i].need == JFIELD_REQUIRED && !(seen & (UINT64_C(1) << i)))
+            return rouse_fail(err, ROUSE_EDATA, "missing field `%s`", fields->rows[i].name);
+    }
+    return 0;
+}
