@@ -166,6 +166,7 @@ int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err)
     int code = proc_probe(m->tasks, task->task_id, &state, &exit, err);
     if (code < 0 || state == PROC_ALIVE)
         return code;
+    manager_at(m, STEP_SEEN);
     struct ending e = {.result = BUF_INIT(0), .event = BUF_INIT(0)};
     rouse_task end = *task;
     if (state == PROC_ENDED) {
@@ -178,6 +179,7 @@ int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err)
     code = buf_check(&e.result, err);
     if (code == 0)
         code = commit_ending(m, &end, &e.event, err);
+    manager_at(m, STEP_COMMITTED);
     buf_done(&e.result);
     buf_done(&e.event);
     return code;

@@ -9,6 +9,16 @@
 /* COMPAT section 0: the text of a task whose process died with everybody who knew how it ended. */
 #define TASK_ORPHAN_TEXT "task orphaned: runtime restarted while running"
 
+/* The places where a process may die in the middle of starting or ending a task; tests stop it at each. */
+enum manager_step {
+    STEP_DIRECTORY,  /* start: directory made, lock taken */
+    STEP_SPEC,       /* start: spec.json written, row not committed */
+    STEP_ROW,        /* start: row committed, no supervisor */
+    STEP_SUPERVISOR, /* start: supervisor has the lock, so have we */
+    STEP_SEEN,       /* end: the process was seen to be over, nothing committed */
+    STEP_COMMITTED,  /* end: record and event committed, the supervisor not told */
+};
+
 struct rouse_manager {
     rouse_store *store; /* borrowed */
     const rouse_platform *platform;
@@ -18,7 +28,14 @@ struct rouse_manager {
     int tasks; /* <store>/tasks */
     bool (*interrupted)(void *userdata);
     void *userdata;
+    void (*at_step)(enum manager_step step); /* NULL but in tests */
 };
+
+static inline void manager_at(const rouse_manager *m, enum manager_step step)
+{
+    if (m->at_step)
+        m->at_step(step);
+}
 
 uint64_t manager_now(const rouse_manager *m);
 bool manager_interrupted(const rouse_manager *m);

@@ -196,10 +196,13 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
         if (code == 0)
             code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
     }
-    if (code == 0)
-        code = write_spec(s, err);
     if (code < 0)
         return code;
+    manager_at(s->manager, STEP_DIRECTORY);
+    code = write_spec(s, err);
+    if (code < 0)
+        return code;
+    manager_at(s->manager, STEP_SPEC);
     void *update = rouse_task_upsert(&s->record);
     code = update ? rouse_batch_add(s->batch, &rouse_task_state_key, update, err) : rouse_fail_memory(err);
     commit->batch = s->batch;
@@ -287,7 +290,9 @@ static int run(struct start *s, rouse_error *err)
     rouse_manager *m = s->manager;
     pid_t command = 0;
     rouse_error why;
+    manager_at(m, STEP_ROW);
     int started = launch(s, &command, &why);
+    manager_at(m, STEP_SUPERVISOR);
     if (started < 0)
         return task_fail(m, &s->record, why.message, err);
     if (command > 0)
