@@ -150,12 +150,12 @@ static int take_member(const struct jfields *fields, struct jtext *t, struct jsl
     struct jslice value;
     size_t i = find_row(fields, key);
     if (i == fields->count)
-        return fields->strict ? jtext_value(t, &value, err) : jtext_ignore(t, err);
+        return fields->strict ? jtext_value(t, &value, err) : jtext_skim(t, &value, err);
     const struct jfield *row = &fields->rows[i];
     if (*seen & (UINT64_C(1) << i))
         return rouse_fail(err, ROUSE_EDATA, "duplicate field `%s`", row->name);
     *seen |= UINT64_C(1) << i;
-    int code = jtext_value(t, &value, err);
+    int code = row->type == JFIELD_OBJECT ? jtext_skim(t, &value, err) : jtext_value(t, &value, err);
     if (code < 0)
         return code;
     bool takes_null = row->type == JFIELD_RAW || row->type == JFIELD_SLICE;
@@ -180,6 +180,50 @@ int jfields_decode(const struct jfields *fields, const char *text, size_t len, s
     for (size_t i = 0; i < fields->count; i++) {
         if (fields->rows[i].need == JFIELD_REQUIRED && !(seen & (UINT64_C(1) << i)))
             return rouse_fail(err, ROUSE_EDATA, "missing field `%s`", fields->rows[i].name);
+    }
+    return 0;
+}
+
+static bool copy_text(struct arena *arena, const char **text)
+{
+    if (*text)
+        *text = arena_text(arena, *text, strlen(*text));
+    return *text != NULL;
+}
+
+static bool copy_strings(struct arena *arena, const char ***strings)
+{
+    size_t count = 0;
+    while ((*strings)[count])
+        count++;
+    const char **copy = arena_alloc(arena, (count + 1) * sizeof *copy);
+    if (!copy)
+        return false;
+    memcpy(copy, *strings, (count + 1) * sizeof *copy);
+    *strings = copy;
+    for (size_t i = 0; i < count; i++) {
+        if (!copy_text(arena, &copy[i]))
+            return false;
+    }
+    return true;
+}
+
+int jfields_copy(const struct jfields *fields, struct arena *arena, void *into)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct jfield *row = &fields->rows[i];
+        void *at = (char *)into + row->offset;
+        const char **text = at;
+        const char ***strings = at;
+        bool ok = true;
+        if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
+            ok = !*text || copy_text(arena, text);
+        else if (row->type == JFIELD_STRINGS)
+            ok = !*strings || copy_strings(arena, strings);
+        else if (row->type == JFIELD_OBJECT)
+            ok = jfields_copy(row->object, arena, at) == 0;
+        if (!ok)
+            return ROUSE_ENOMEM;
     }
     return 0;
 }

@@ -6,11 +6,11 @@
 #include "base/utf8.h"
 #include "json/jnumber.h"
 
-/* Deepest nesting in a value that is ignored: as large as costs nothing. */
-#define IGNORED_DEPTH 65536
+/* Deepest nesting in a value that is skimmed: as large as costs nothing. */
+#define SKIMMED_DEPTH 65536
 
-/* How a value is passed over: KEPT values must be readable by whoever gets them, IGNORED ones only need their form. */
-enum pass { PASS_KEPT, PASS_IGNORED };
+/* How a value is passed over: KEPT values must be readable by whoever gets them, SKIMMED ones only need their form. */
+enum pass { PASS_KEPT, PASS_SKIMMED };
 
 static int fail(const struct jtext *t, rouse_error *err, const char *what)
 {
@@ -64,7 +64,7 @@ static int scan_unicode(struct jtext *t, enum pass pass, rouse_error *err)
     if (unit < 0)
         return fail(t, err, "\\u needs four hex digits");
     t->at += 4;
-    if (unit < 0xd800 || unit > 0xdfff || pass == PASS_IGNORED)
+    if (unit < 0xd800 || unit > 0xdfff || pass == PASS_SKIMMED)
         return 0;
     bool paired = unit < 0xdc00 && t->end - t->at >= 6 && t->at[0] == '\\' && t->at[1] == 'u';
     long low = paired ? hex4(t->at + 2, t->end) : -1;
@@ -166,7 +166,7 @@ static int scan_key(struct jtext *t, struct jslice *ret_key, rouse_error *err)
 
 struct nesting { /* which of the value's open brackets are objects, one bit each */
     unsigned depth, max;
-    unsigned char is_object[IGNORED_DEPTH / 8];
+    unsigned char is_object[SKIMMED_DEPTH / 8];
 };
 
 static bool in_object(const struct nesting *n)
@@ -304,19 +304,24 @@ int jtext_item(struct jtext *t, struct jslice *ret_value, rouse_error *err)
     return code < 0 ? code : 1;
 }
 
-int jtext_value(struct jtext *t, struct jslice *ret_value, rouse_error *err)
+static int pass_value(struct jtext *t, enum pass pass, unsigned levels, struct jslice *ret_value, rouse_error *err)
 {
     skip_blanks(t);
     const char *from = t->at;
-    int code = scan_value(t, PASS_KEPT, LIMIT_JSON_DEPTH, err);
+    int code = scan_value(t, pass, levels, err);
     if (code == 0)
         *ret_value = (struct jslice){.at = from, .len = (size_t)(t->at - from)};
     return code;
 }
 
-int jtext_ignore(struct jtext *t, rouse_error *err)
+int jtext_value(struct jtext *t, struct jslice *ret_value, rouse_error *err)
 {
-    return scan_value(t, PASS_IGNORED, IGNORED_DEPTH, err);
+    return pass_value(t, PASS_KEPT, LIMIT_JSON_DEPTH, ret_value, err);
+}
+
+int jtext_skim(struct jtext *t, struct jslice *ret_value, rouse_error *err)
+{
+    return pass_value(t, PASS_SKIMMED, SKIMMED_DEPTH, ret_value, err);
 }
 
 int jtext_end(struct jtext *t, rouse_error *err)

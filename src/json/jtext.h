@@ -5,8 +5,8 @@
  * bytes C0 80, which no valid UTF-8 text contains; jtext_add_string writes it back as \u0000.
  *
  * What is accepted is what the seed's decoder accepts: RFC 8259 in UTF-8, no byte order mark, at most LIMIT_JSON_DEPTH
- * levels, no number beyond the range of a double, no lone surrogate. Of values that are ignored it checks the form only
- * (COMPAT section 5: unknown members), which is why there are two ways to pass over a value.
+ * levels, no number beyond the range of a double, no lone surrogate. Of members that it does not know it checks the form
+ * only, which is why there are two ways to pass over a value.
  *
  * Errors: ROUSE_EDATA with the position in bytes, ROUSE_ELIMIT when nested too deep. */
 #ifndef JSON_JTEXT_H
@@ -37,7 +37,7 @@ int jtext_check_depth(const char *text, size_t len, unsigned levels, rouse_error
  *   struct jtext t;
  *   int code = jtext_open(&t, text, len, JTYPE_OBJECT, err);
  *   while (code >= 0 && (code = jtext_member(&t, &key, err)) > 0)
- *       code = jtext_value(&t, &value, err);           // or jtext_ignore: exactly one of them for each member
+ *       code = jtext_value(&t, &value, err);           // or jtext_skim: exactly one of them for each member
  *   if (code == 0) code = jtext_end(&t, err);           // nothing but blanks behind it
  */
 struct jtext {
@@ -52,7 +52,8 @@ int jtext_member(struct jtext *t, struct jslice *ret_key, rouse_error *err);
 /* 1: *ret_value is the next item. 0: that was the last. */
 int jtext_item(struct jtext *t, struct jslice *ret_value, rouse_error *err);
 int jtext_value(struct jtext *t, struct jslice *ret_value, rouse_error *err);
-int jtext_ignore(struct jtext *t, rouse_error *err);
+/* The same for a value that is ignored, or is read again piece by piece: only its form is checked. */
+int jtext_skim(struct jtext *t, struct jslice *ret_value, rouse_error *err);
 int jtext_end(struct jtext *t, rouse_error *err);
 
 /* ---- reading slices that one of the above gave ---- */

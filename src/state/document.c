@@ -52,20 +52,14 @@ int document_keys(const struct document *document, document_visit visit, void *u
     return visit_members(document->extensions, visit, userdata, err);
 }
 
-int document_entries(const rouse_key *key, const char *json, size_t len, document_visit visit, void *userdata,
+int document_entries(const char *member, const char *json, size_t len, document_visit visit, void *userdata,
                      rouse_error *err)
 {
     struct jslice entries = {0};
-    if (!key->map_member) {
-        int code = jtext_check(json, len, &entries, err);
-        if (code == 0)
-            code = want_object(entries, key->name, err);
-        return code < 0 ? code : visit_members(entries, visit, userdata, err);
-    }
-    struct jfield row = {key->map_member, JFIELD_SLICE, JFIELD_REQUIRED, 0, 0, NULL, NULL};
+    struct jfield row = {member, JFIELD_SLICE, JFIELD_REQUIRED, 0, 0, NULL, NULL};
     struct jfields fields = {.rows = &row, .count = 1};
-    int code = jfields_decode(&fields, json, len, NULL, &entries, err);
+    int code = member ? jfields_decode(&fields, json, len, NULL, &entries, err) : jtext_check(json, len, &entries, err);
     if (code == 0)
-        code = want_object(entries, key->map_member, err);
+        code = want_object(entries, member ? member : "value", err);
     return code < 0 ? code : visit_members(entries, visit, userdata, err);
 }

@@ -4,7 +4,6 @@
 #define STATE_DOCUMENT_H
 
 #include "json/jtext.h"
-#include "rouse/state.h"
 
 struct document {
     uint64_t revision;
@@ -18,8 +17,9 @@ typedef int (*document_visit)(void *userdata, const char *name, struct jslice js
 int document_parse(const char *json, size_t len, struct document *fill, rouse_error *err);
 /* Every (key name, value). */
 int document_keys(const struct document *document, document_visit visit, void *userdata, rouse_error *err);
-/* Every (entry name, value) of the whole value of a MAP key. */
-int document_entries(const rouse_key *key, const char *json, size_t len, document_visit visit, void *userdata,
+/* Every (entry name, value) of a map: json is {member: {…}}, or with member NULL the map itself. Of a MAP key's whole value,
+ * member is its map_member. */
+int document_entries(const char *member, const char *json, size_t len, document_visit visit, void *userdata,
                      rouse_error *err);
 
 #endif

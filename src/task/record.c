@@ -1,0 +1,177 @@
+#include "task/record.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+struct record {
+    rouse_task task; /* first: a rouse_task handed out is its record */
+    struct arena arena;
+};
+
+const char *const status_names[] = {"running", "completed", "failed", "cancelled", NULL};
+
+const char *rouse_status_text(rouse_status status)
+{
+    return status >= ROUSE_RUNNING && status <= ROUSE_CANCELLED ? status_names[status] : "unknown";
+}
+
+bool rouse_status_is_terminal(rouse_status status)
+{
+    return status != ROUSE_RUNNING;
+}
+
+#define TEXT(type, member, need) {#member, JFIELD_STRING, JFIELD_##need, offsetof(type, member), 0, NULL, NULL}
+#define VALUE(type, member, kind) {#member, JFIELD_##kind, JFIELD_OPTIONAL, offsetof(type, member), 0, NULL, NULL}
+#define OBJECT(type, member, need, has, fields)                                                                        \
+    {#member, JFIELD_OBJECT, JFIELD_##need, offsetof(type, member), has, NULL, &fields}
+
+static const struct jfield lineage_rows[] = {
+    TEXT(rouse_lineage, task_id, OPTIONAL),
+    TEXT(rouse_lineage, run_id, OPTIONAL),
+    TEXT(rouse_lineage, call_id, OPTIONAL),
+    TEXT(rouse_lineage, agent_id, OPTIONAL),
+};
+static const struct jfields lineage_fields = {.rows = lineage_rows, .count = 4};
+
+static const struct jfield output_rows[] = {
+    VALUE(rouse_output, size, U64),
+    VALUE(rouse_output, kept, U64),
+    VALUE(rouse_output, dropped, U64),
+};
+static const struct jfields output_fields = {.rows = output_rows, .count = 3};
+
+static const struct jfield ext_rows[] = {
+    TEXT(rouse_task_ext, kind, OPTIONAL),
+    TEXT(rouse_task_ext, stage, OPTIONAL),
+    VALUE(rouse_task_ext, argv, STRINGS),
+    TEXT(rouse_task_ext, cwd, OPTIONAL),
+    VALUE(rouse_task_ext, pid, I64),
+    VALUE(rouse_task_ext, exit_code, INT),
+    VALUE(rouse_task_ext, signal, INT),
+    TEXT(rouse_task_ext, ended_by, OPTIONAL),
+    TEXT(rouse_task_ext, reason, OPTIONAL),
+    VALUE(rouse_task_ext, deadline_ms, U64),
+    TEXT(rouse_task_ext, ready_when, OPTIONAL),
+    VALUE(rouse_task_ext, ready, BOOL),
+    VALUE(rouse_task_ext, session, BOOL),
+    OBJECT(rouse_task_ext, output, OPTIONAL, offsetof(rouse_task_ext, has_output), output_fields),
+    VALUE(rouse_task_ext, killed, U64),
+};
+static const struct jfields ext_fields = {.rows = ext_rows, .count = sizeof ext_rows / sizeof *ext_rows};
+
+#define SUMMARY_ROWS                                                                                                   \
+    TEXT(rouse_task, task_id, REQUIRED),                                                                               \
+    TEXT(rouse_task, task_type, REQUIRED),                                                                             \
+    TEXT(rouse_task, description, REQUIRED),                                                                           \
+    {"status", JFIELD_ENUM, JFIELD_REQUIRED, offsetof(rouse_task, status), 0, status_names, NULL},                     \
+    TEXT(rouse_task, error, OPTIONAL),                                                                                 \
+    {"result", JFIELD_RAW, JFIELD_OPTIONAL, offsetof(rouse_task, result), 0, NULL, NULL},                              \
+    {"created_at_ms", JFIELD_U64, JFIELD_REQUIRED, offsetof(rouse_task, created_at_ms), 0, NULL, NULL},                \
+    {"completed_at_ms", JFIELD_U64, JFIELD_OPTIONAL, offsetof(rouse_task, completed_at_ms),                            \
+     offsetof(rouse_task, has_completed_at), NULL, NULL},                                                              \
+    {"parent_context", JFIELD_OBJECT, JFIELD_DEFAULT, offsetof(rouse_task, parent), 0, NULL, &lineage_fields}
+
+static const struct jfield summary_rows[] = {SUMMARY_ROWS};
+static const struct jfields summary_fields = {.rows = summary_rows, .count = sizeof summary_rows / sizeof *summary_rows};
+
+static const struct jfield record_rows[] = {
+    SUMMARY_ROWS,
+    TEXT(rouse_task, owner_thread_id, DEFAULT),
+    TEXT(rouse_task, name, OPTIONAL),
+    OBJECT(rouse_task, ext, OPTIONAL, offsetof(rouse_task, has_ext), ext_fields),
+};
+static const struct jfields record_fields = {.rows = record_rows, .count = sizeof record_rows / sizeof *record_rows};
+
+static struct record *record_new(void)
+{
+    struct arena arena = {0};
+    struct record *r = arena_alloc(&arena, sizeof *r);
+    if (r)
+        *r = (struct record){.task = {.owner_thread_id = "", .ext = {.exit_code = -1}}, .arena = arena};
+    return r;
+}
+
+void rouse_task_free(rouse_task *task)
+{
+    if (!task)
+        return;
+    struct arena arena = ((struct record *)(void *)task)->arena; /* which holds the record itself */
+    arena_done(&arena);
+}
+
+rouse_task *rouse_task_copy(const rouse_task *task)
+{
+    struct record *r = record_new();
+    if (!r)
+        return NULL;
+    r->task = *task;
+    if (jfields_copy(&record_fields, &r->arena, &r->task) < 0) {
+        rouse_task_free(&r->task);
+        return NULL;
+    }
+    return &r->task;
+}
+
+static int decode(const struct jfields *fields, const char *json, size_t len, rouse_task **ret_task, rouse_error *err)
+{
+    struct record *r = record_new();
+    if (!r)
+        return rouse_fail_memory(err);
+    int code = jfields_decode(fields, json, len, &r->arena, &r->task, err);
+    if (code < 0) {
+        rouse_task_free(&r->task);
+        return code;
+    }
+    *ret_task = &r->task;
+    return 0;
+}
+
+int rouse_task_decode(const char *json, size_t len, rouse_task **ret_task, rouse_error *err)
+{
+    return decode(&record_fields, json, len, ret_task, err);
+}
+
+int record_decode_summary(const char *json, size_t len, rouse_task **ret_task, rouse_error *err)
+{
+    return decode(&summary_fields, json, len, ret_task, err);
+}
+
+int lineage_decode(const char *json, size_t len, struct arena *arena, rouse_lineage *fill, rouse_error *err)
+{
+    rouse_lineage lineage = {0};
+    int code = jfields_decode(&lineage_fields, json, len, arena, &lineage, err);
+    if (code == 0)
+        *fill = lineage;
+    return code;
+}
+
+int status_decode(const char *json, size_t len, rouse_status *fill, rouse_error *err)
+{
+    static const struct jfield row = {"status", JFIELD_ENUM, JFIELD_REQUIRED, 0, 0, status_names, NULL};
+    struct jslice value;
+    int code = jtext_check(json, len, &value, err);
+    return code < 0 ? code : jfield_read(&row, value, NULL, fill, err);
+}
+
+/* A store counts on from the largest number it has seen, so one that cannot be counted up from must not get in. */
+int record_check_id(const char *task_id, rouse_error *err)
+{
+    if (strncmp(task_id, "bg_", 3) != 0)
+        return 0;
+    const char *digits = task_id + 3 + (task_id[3] == '+');
+    size_t len = strspn(digits, "0123456789");
+    uint64_t n = 0;
+    if (len == 0 || digits[len] != '\0')
+        return 0;
+    if (jtext_u64((struct jslice){.at = digits, .len = len}, &n) && n <= LIMIT_TASK_NUMBER)
+        return 0;
+    return rouse_fail(err, ROUSE_EDATA, "the number of task id '%.60s' is too large", task_id);
+}
+
+bool lineage_is_empty(const rouse_lineage *lineage)
+{
+    return !lineage->task_id && !lineage->run_id && !lineage->call_id && !lineage->agent_id;
+}

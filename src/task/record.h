@@ -1,0 +1,35 @@
+/* The record's codec, beyond what rouse/task.h says. A record owns one arena; rouse_task is its first member, so that one
+ * free gives everything back. */
+#ifndef TASK_RECORD_H
+#define TASK_RECORD_H
+
+#include "base/arena.h"
+#include "json/jfields.h"
+#include "rouse/task.h"
+
+enum record_form {
+    RECORD_STORED,  /* the seed's record, plus ext without what is found out when it is read (stage) */
+    RECORD_SHOWN,   /* the same with stage: CLI.md */
+    RECORD_SUMMARY, /* COMPAT B37 */
+};
+
+/* Members in the seed's order. ROUSE_EDATA when result is not JSON or too deep to be read back. */
+int record_add(struct buf *out, const rouse_task *task, enum record_form form, rouse_error *err);
+/* A summary as a record: name and owner are unknown members there. Returns rouse_task_free. */
+int record_decode_summary(const char *json, size_t len, rouse_task **ret_task, rouse_error *err);
+
+/* ROUSE_EDATA when the id is bg_<n> with a number that cannot be counted up from (DEFECTS 32), else 0. */
+int record_check_id(const char *task_id, rouse_error *err);
+
+/* A parent context by itself; strings in the arena. */
+int lineage_decode(const char *json, size_t len, struct arena *arena, rouse_lineage *fill, rouse_error *err);
+void lineage_add(struct buf *out, const rouse_lineage *lineage);
+bool lineage_is_empty(const rouse_lineage *lineage);
+
+extern const char *const status_names[]; /* by rouse_status, NULL-terminated */
+int status_decode(const char *json, size_t len, rouse_status *fill, rouse_error *err);
+
+/* `,"name":"text"`; nothing when text is NULL. */
+void record_add_text(struct buf *out, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,154 @@
+/* Records as JSON. What a decoder would not miss is left out. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "task/record.h"
+
+void record_add_text(struct buf *out, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    jtext_add_name(out, name);
+    jtext_add_string(out, text, strlen(text));
+}
+
+static void add_required(struct buf *out, const char *name, const char *text)
+{
+    record_add_text(out, name, text ? text : "");
+}
+
+static void add_u64(struct buf *out, const char *name, uint64_t number)
+{
+    jtext_add_name(out, name);
+    buf_addf(out, "%" PRIu64, number);
+}
+
+static void add_i64(struct buf *out, const char *name, int64_t number)
+{
+    jtext_add_name(out, name);
+    buf_addf(out, "%" PRId64, number);
+}
+
+static void add_true(struct buf *out, const char *name, bool is)
+{
+    if (!is)
+        return;
+    jtext_add_name(out, name);
+    buf_adds(out, "true");
+}
+
+void lineage_add(struct buf *out, const rouse_lineage *lineage)
+{
+    buf_addc(out, '{');
+    record_add_text(out, "task_id", lineage->task_id);
+    record_add_text(out, "run_id", lineage->run_id);
+    record_add_text(out, "call_id", lineage->call_id);
+    record_add_text(out, "agent_id", lineage->agent_id);
+    buf_addc(out, '}');
+}
+
+static void add_words(struct buf *out, const char *name, const char *const *words)
+{
+    if (!words)
+        return;
+    jtext_add_name(out, name);
+    buf_addc(out, '[');
+    for (size_t i = 0; words[i]; i++) {
+        if (i > 0)
+            buf_addc(out, ',');
+        jtext_add_string(out, words[i], strlen(words[i]));
+    }
+    buf_addc(out, ']');
+}
+
+static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form form)
+{
+    jtext_add_name(out, "ext");
+    buf_addc(out, '{');
+    record_add_text(out, "kind", ext->kind);
+    record_add_text(out, "stage", form == RECORD_SHOWN ? ext->stage : NULL);
+    add_words(out, "argv", (const char *const *)ext->argv);
+    record_add_text(out, "cwd", ext->cwd);
+    if (ext->pid != 0)
+        add_i64(out, "pid", ext->pid);
+    if (ext->exit_code != -1)
+        add_i64(out, "exit_code", ext->exit_code);
+    if (ext->signal != 0)
+        add_i64(out, "signal", ext->signal);
+    record_add_text(out, "ended_by", ext->ended_by);
+    record_add_text(out, "reason", ext->reason);
+    if (ext->deadline_ms != 0)
+        add_u64(out, "deadline_ms", ext->deadline_ms);
+    record_add_text(out, "ready_when", ext->ready_when);
+    add_true(out, "ready", ext->ready);
+    add_true(out, "session", ext->session);
+    if (ext->has_output) {
+        jtext_add_name(out, "output");
+        buf_addf(out, "{\"size\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"dropped\":%" PRIu64 "}", ext->output.size,
+                 ext->output.kept, ext->output.dropped);
+    }
+    if (ext->killed != 0)
+        add_u64(out, "killed", ext->killed);
+    buf_addc(out, '}');
+}
+
+static int add_result(struct buf *out, const rouse_task *task, rouse_error *err)
+{
+    if (!task->result)
+        return 0;
+    size_t len = strlen(task->result);
+    int code = jtext_check_depth(task->result, len, LIMIT_JSON_DEPTH - 1, err);
+    if (code < 0)
+        return rouse_fail_context(err, code, "result of task '%.60s'", task->task_id ? task->task_id : "");
+    jtext_add_name(out, "result");
+    jtext_add_raw(out, task->result, len);
+    return 0;
+}
+
+int record_add(struct buf *out, const rouse_task *task, enum record_form form, rouse_error *err)
+{
+    bool whole = form != RECORD_SUMMARY;
+    buf_addc(out, '{');
+    add_required(out, "task_id", task->task_id);
+    if (whole)
+        add_required(out, "owner_thread_id", task->owner_thread_id);
+    add_required(out, "task_type", task->task_type);
+    if (whole)
+        record_add_text(out, "name", task->name);
+    add_required(out, "description", task->description);
+    add_required(out, "status", rouse_status_text(task->status));
+    record_add_text(out, "error", task->error);
+    int code = add_result(out, task, err);
+    if (code < 0)
+        return code;
+    add_u64(out, "created_at_ms", task->created_at_ms);
+    if (task->has_completed_at)
+        add_u64(out, "completed_at_ms", task->completed_at_ms);
+    if (whole || !lineage_is_empty(&task->parent)) {
+        jtext_add_name(out, "parent_context");
+        lineage_add(out, &task->parent);
+    }
+    if (whole && task->has_ext)
+        add_ext(out, &task->ext, form);
+    buf_addc(out, '}');
+    return buf_check(out, err);
+}
+
+static char *encode(const rouse_task *task, enum record_form form, rouse_error *err)
+{
+    struct buf out = BUF_INIT(0);
+    char *text = record_add(&out, task, form, err) < 0 ? NULL : buf_take(&out, err);
+    buf_done(&out);
+    return text;
+}
+
+char *rouse_task_encode(const rouse_task *task, rouse_error *err)
+{
+    return encode(task, RECORD_STORED, err);
+}
+
+char *rouse_task_json(const rouse_task *task, rouse_error *err)
+{
+    return encode(task, RECORD_SHOWN, err);
+}

@@ -1,0 +1,220 @@
+/* background_task_state: every task's record, each stored by itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "json/jtext.h"
+#include "state/document.h"
+#include "task/keys.h"
+#include "task/record.h"
+
+/* ---- updates ---- */
+
+static void update_release(void *update)
+{
+    struct state_update *u = update;
+    if (!u)
+        return;
+    for (size_t i = 0; i < u->count; i++)
+        rouse_task_free(u->tasks[i]);
+    free(u->tasks);
+    free(u);
+}
+
+static struct state_update *update_new(bool replace)
+{
+    struct state_update *u = calloc(1, sizeof *u);
+    if (u)
+        u->replace = replace;
+    return u;
+}
+
+/* Takes task, which may be NULL when there was no memory for it. */
+static int update_add(struct state_update *u, rouse_task *task)
+{
+    if (task && u->count == u->cap) {
+        size_t cap = u->cap ? u->cap * 2 : 1;
+        rouse_task **tasks = reallocarray(u->tasks, cap, sizeof *tasks);
+        if (!tasks) {
+            rouse_task_free(task);
+            return ROUSE_ENOMEM;
+        }
+        u->tasks = tasks;
+        u->cap = cap;
+    }
+    if (!task)
+        return ROUSE_ENOMEM;
+    u->tasks[u->count++] = task;
+    return 0;
+}
+
+static void *update_of(bool replace, const rouse_task *const *tasks, size_t count)
+{
+    struct state_update *u = update_new(replace);
+    for (size_t i = 0; u && i < count; i++) {
+        if (update_add(u, rouse_task_copy(tasks[i])) < 0) {
+            update_release(u);
+            return NULL;
+        }
+    }
+    return u;
+}
+
+void *rouse_task_upsert(const rouse_task *task)
+{
+    return update_of(false, &task, 1);
+}
+
+void *rouse_task_replace_all(const rouse_task *const *tasks, size_t count)
+{
+    return update_of(true, tasks, count);
+}
+
+/* ---- values ---- */
+
+/* DEFECTS 32: a record stored under another name than its own could be neither found nor ended. */
+static int state_decode(const char *entry, const char *json, size_t len, void **ret_value, rouse_error *err)
+{
+    rouse_task *task;
+    int code = rouse_task_decode(json, len, &task, err);
+    if (code < 0)
+        return entry && code != ROUSE_ENOMEM ? rouse_fail_context(err, code, "entry '%.60s'", entry) : code;
+    if (entry && strcmp(entry, task->task_id) != 0)
+        code = rouse_fail(err, ROUSE_EDATA, "entry '%.60s' holds the record of task '%.60s'", entry, task->task_id);
+    if (code == 0)
+        code = record_check_id(task->task_id, err);
+    if (code < 0) {
+        rouse_task_free(task);
+        return code;
+    }
+    *ret_value = task;
+    return 0;
+}
+
+static char *state_encode(const void *value, rouse_error *err)
+{
+    return rouse_task_encode(value, err);
+}
+
+static void state_release(void *value)
+{
+    rouse_task_free(value);
+}
+
+static void state_index(const void *value, rouse_index *fill)
+{
+    const rouse_task *task = value;
+    *fill = (rouse_index){
+        .live = !rouse_status_is_terminal(task->status),
+        .name = task->name,
+        .parent = task->parent.task_id,
+        .run = task->parent.run_id,
+    };
+}
+
+/* ---- the reducer ---- */
+
+/* DEFECTS 27: what gets in can be read back, also as a part of an exported document. */
+static int check_result(const rouse_task *task, rouse_error *err)
+{
+    size_t len = task->result ? strlen(task->result) : 0;
+    if (len > LIMIT_RESULT)
+        return rouse_fail(err, ROUSE_ELIMIT, "result of task '%.60s' is larger than %u bytes", task->task_id, LIMIT_RESULT);
+    if (len == 0 && !task->result)
+        return 0;
+    int code = jtext_check_depth(task->result, len, LIMIT_RESULT_DEPTH, err);
+    return code < 0 ? rouse_fail_context(err, code, "result of task '%.60s'", task->task_id) : 0;
+}
+
+static int put_copy(rouse_edit *edit, const rouse_task *task, rouse_error *err)
+{
+    int code = record_check_id(task->task_id, err);
+    if (code == 0)
+        code = check_result(task, err);
+    if (code < 0)
+        return code;
+    rouse_task *copy = rouse_task_copy(task);
+    return copy ? rouse_edit_put(edit, task->task_id, copy, err) : rouse_fail_memory(err);
+}
+
+/* The seed's reducer lets a task leave a terminal status; here terminal is final (PRODUCT, complaint 20). */
+static int upsert(rouse_edit *edit, const rouse_task *task, rouse_error *err)
+{
+    const void *value;
+    int code = rouse_edit_get(edit, task->task_id, &value, err);
+    if (code < 0)
+        return code;
+    const rouse_task *old = value;
+    if (old && rouse_status_is_terminal(old->status))
+        return rouse_fail(err, ROUSE_ECONFLICT, "task already %s", rouse_status_text(old->status));
+    return put_copy(edit, task, err);
+}
+
+static int state_reduce(rouse_edit *edit, const void *update, rouse_error *err)
+{
+    const struct state_update *u = update;
+    if (!u->replace)
+        return upsert(edit, u->tasks[0], err);
+    int code = rouse_edit_clear(edit, err);
+    for (size_t i = 0; i < u->count && code == 0; i++)
+        code = put_copy(edit, u->tasks[i], err);
+    return code;
+}
+
+/* ---- updates as JSON ---- */
+
+static int add_entry(void *userdata, const char *name, struct jslice json, rouse_error *err)
+{
+    void *task;
+    int code = state_decode(name, json.at, json.len, &task, err);
+    if (code == 0 && update_add(userdata, task) < 0)
+        code = rouse_fail_memory(err);
+    return code;
+}
+
+static int decode_upsert(struct jslice content, struct state_update *u, rouse_error *err)
+{
+    void *task;
+    int code = state_decode(NULL, content.at, content.len, &task, err);
+    if (code == 0 && update_add(u, task) < 0)
+        code = rouse_fail_memory(err);
+    return code;
+}
+
+static int state_decode_update(const char *json, size_t len, void **ret_update, rouse_error *err)
+{
+    static const char *const names[] = {"Upsert", "ReplaceAll", NULL};
+    struct jslice content;
+    size_t which;
+    int code = variant_decode(json, len, names, &which, &content, err);
+    if (code < 0)
+        return code;
+    if (!content.at)
+        return rouse_fail(err, ROUSE_EDATA, "update '%s' needs a value", names[which]);
+    struct state_update *u = update_new(which == 1);
+    if (!u)
+        return rouse_fail_memory(err);
+    code = which == 1 ? document_entries("tasks", content.at, content.len, add_entry, u, err)
+                      : decode_upsert(content, u, err);
+    if (code < 0) {
+        update_release(u);
+        return code;
+    }
+    *ret_update = u;
+    return 0;
+}
+
+const rouse_key rouse_task_state_key = {
+    .name = "background_task_state",
+    .shape = ROUSE_SHAPE_MAP,
+    .scope = ROUSE_SCOPE_THREAD,
+    .merge = ROUSE_MERGE_EXCLUSIVE,
+    .map_member = "tasks",
+    .reduce = state_reduce,
+    .encode = state_encode,
+    .decode = state_decode,
+    .release = state_release,
+    .index = state_index,
+    .decode_update = state_decode_update,
+    .release_update = update_release,
+};
