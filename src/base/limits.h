@@ -30,6 +30,28 @@
 #define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */
 #define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */
 #define LIMIT_GRACE_MS 5000             /* default time between TERM and KILL */
+#define LIMIT_PROMPT (1u << 20)         /* one message of a user */
+#define LIMIT_INJECTED (64u << 10)      /* what one plugin puts behind a request */
+#define LIMIT_ROUNDS 100                /* default number of model calls in one go */
+#define LIMIT_INBOX_BATCH 256           /* events taken in by one commit */
+#define LIMIT_TOOLS 256                 /* tools of one agent */
+#define LIMIT_TOOL_CALLS 64             /* tool calls in one reply */
+#define LIMIT_TOOL_RESULT (256u << 10)  /* what a model reads of one tool call */
+#define LIMIT_TOOL_ARGUMENTS (1u << 20)
+#define LIMIT_REPLY (8u << 20)          /* text of one reply */
+#define LIMIT_SSE_EVENT (4u << 20)      /* one event of a stream */
+#define LIMIT_HTTP_BODY (32u << 20)     /* one answer of a model server */
+#define LIMIT_SCRIPT (4u << 20)
+#define LIMIT_GRACE_LEFTOVER_MS 500     /* the same for what a command leaves behind when it ends by itself */
+#define LIMIT_STUCK_MS 10000            /* after KILL, before a tree is reported as stuck */
+#define LIMIT_TAKEN_MS 2000             /* a supervisor holds an ending back for a runtime that listens */
+#define LIMIT_START_MS 60000            /* for a supervisor to come up */
+#define LIMIT_SWEEP_MS 10000            /* for the survivors of a dead supervisor to end */
+#define LIMIT_LISTENERS 64              /* runtimes connected to one supervisor */
+#define LIMIT_MESSAGE 512               /* one message between a runtime and a supervisor */
+#define LIMIT_EXIT_RECORD 4096
+#define LIMIT_PROCESSES 131072          /* seen on the machine when a tree is ended */
+#define LIMIT_CLEAN_LINE (64u << 10)    /* bytes of a line that is still being redrawn */
 #define LIMIT_CONFIG_FILE (1u << 20)
 
 #endif
