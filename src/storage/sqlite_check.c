@@ -1,0 +1,165 @@
+/* What `doctor` says about a store. Every line says what was looked at, and, when it is not well, what to do. */
+#include "storage/sqlite.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { FINE = 0, WARNING = 1, ERROR = 2 };
+
+#define WAL_LARGE (64u << 20)
+#define DISK_LOW (64u << 20)
+
+struct checking {
+    struct sqlite_store *s;
+    storage_report *report;
+    void *userdata;
+    int worst;
+};
+
+static void say(struct checking *c, int level, const char *format, ...) ROUSE_PRINTF(3, 4);
+
+static void say(struct checking *c, int level, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    c->report(level, text, c->userdata);
+    if (level > c->worst)
+        c->worst = level;
+}
+
+static int check_version(struct checking *c, rouse_error *err)
+{
+    int version = 0;
+    int code = sqlite_schema_version(c->s, &version, err);
+    if (code == 0)
+        say(c, FINE, "store '%s' is of version %d, the newest this rouse knows is %d", c->s->shown, version,
+            sqlite_newest_version());
+    return code;
+}
+
+static int check_integrity(struct checking *c, rouse_error *err)
+{
+    sqlite3_stmt *statement;
+    int result = sqlite3_prepare_v2(c->s->db, "PRAGMA integrity_check(10)", -1, &statement, NULL);
+    if (result != SQLITE_OK)
+        return sqlite_fail(c->s, result, err);
+    int code;
+    while ((code = sqlite_step(c->s, statement, err)) == 1) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        if (text && strcmp(text, "ok") == 0)
+            say(c, FINE, "the database is whole");
+        else
+            say(c, ERROR, "the database is damaged (%.200s): export what can be read, or bring back a copy", text ? text : "?");
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+/* One place of the store; name NULL is the directory itself. Files that come and go need not be there. */
+static void check_mode(struct checking *c, const char *name, bool directory, bool needed)
+{
+    struct stat st;
+    mode_t want = directory ? 0700 : 0600;
+    char *path = name ? storage_path(c->s->directory, name) : strdup(c->s->directory);
+    const char *shown = name ? name : c->s->shown;
+    if (!path || stat(path, &st) < 0) {
+        if (path && needed)
+            say(c, WARNING, "'%s' is missing: it is made again when the store is opened for writing", shown);
+    } else if ((st.st_mode & 07777) != want) {
+        say(c, WARNING, "'%s' has mode %04o: others may read it; chmod %03o '%s'", shown, (unsigned)(st.st_mode & 07777),
+            (unsigned)want, path);
+    } else if (st.st_uid != geteuid()) {
+        say(c, WARNING, "'%s' belongs to user %u, not to you", shown, (unsigned)st.st_uid);
+    } else {
+        say(c, FINE, "'%s' is yours alone (mode %04o)", shown, (unsigned)want);
+    }
+    free(path);
+}
+
+static void check_modes(struct checking *c)
+{
+    check_mode(c, NULL, true, true);
+    check_mode(c, "tasks", true, true);
+    check_mode(c, "rouse.db", false, true);
+    check_mode(c, "rouse.db-wal", false, false);
+    check_mode(c, "rouse.db-shm", false, false);
+    check_mode(c, "bell", false, true);
+}
+
+static void check_room(struct checking *c)
+{
+    struct statvfs fs;
+    if (statvfs(c->s->directory, &fs) < 0) {
+        say(c, WARNING, "cannot tell the free disk space: %s", strerrordesc_np(errno));
+        return;
+    }
+    unsigned long long room = (unsigned long long)fs.f_bavail * fs.f_frsize;
+    bool low = room < DISK_LOW;
+    say(c, low ? WARNING : FINE, "%llu MiB of disk are free%s", room >> 20, low ? ": free some, or tasks cannot be recorded" : "");
+}
+
+static void check_wal(struct checking *c)
+{
+    struct stat st;
+    char *path = storage_path(c->s->directory, "rouse.db-wal");
+    unsigned long long size = path && stat(path, &st) == 0 ? (unsigned long long)st.st_size : 0;
+    bool large = size > WAL_LARGE;
+    say(c, large ? WARNING : FINE, "the write-ahead log has %llu KiB%s", size >> 10,
+        large ? ": some process holds the store open in the middle of a read; end it" : "");
+    free(path);
+}
+
+static int check_counter(struct checking *c, rouse_error *err)
+{
+    uint64_t next = 0;
+    uint64_t taken = 0;
+    int code = sqlite_number(c->s, SQL_COUNTER_GET, &next, err, "");
+    sqlite3_stmt *statement;
+    if (code == 0)
+        say(c, ERROR, "the counter of task numbers is missing: bring back a copy of the store");
+    if (code == 1)
+        code = sqlite_bind(c->s, SQL_ENTRY_IDS, &statement, err, "");
+    if (code < 0)
+        return code;
+    while ((code = sqlite_step(c->s, statement, err)) == 1) {
+        const char *entry = NULL;
+        uint64_t number;
+        code = sqlite_read(statement, err, "t", &entry);
+        if (code < 0)
+            break;
+        if (entry && storage_task_number(entry, &number) && number >= next)
+            taken = number > taken ? number : taken;
+    }
+    sqlite3_reset(statement);
+    if (code == 0 && taken > 0)
+        say(c, ERROR, "task 'bg_%llu' is above the counter of task numbers (%llu): its id may be given out again",
+            (unsigned long long)taken, (unsigned long long)next);
+    else if (code == 0)
+        say(c, FINE, "the next task is 'bg_%llu'", (unsigned long long)next);
+    return code;
+}
+
+int sqlite_check(void *backend, storage_report *report, void *userdata, rouse_error *err)
+{
+    struct checking c = {.s = backend, .report = report, .userdata = userdata};
+    int code = check_version(&c, err);
+    if (code == 0)
+        code = check_integrity(&c, err);
+    if (code == 0)
+        code = check_counter(&c, err);
+    if (code < 0)
+        return code;
+    check_modes(&c);
+    check_room(&c);
+    check_wal(&c);
+    return c.worst;
+}

@@ -1,0 +1,151 @@
+/* Inside the storage room: what its files share, and the interface that a backend fills in. See README.md. */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "rouse/store.h"
+#include "state/apply.h"
+
+/* ---- the keys that one handle knows ---- */
+
+struct storage_keys {
+    const rouse_key **items;
+    size_t count, cap;
+};
+
+const rouse_key *storage_find_key(const struct storage_keys *keys, const char *name);
+
+/* ---- the interface of a backend ---- */
+
+struct storage_row { /* one stored value; all Borrowed for the call */
+    const char *thread;
+    const char *run; /* "" for THREAD scope */
+    const char *key;
+    const char *entry; /* "" for a scalar, and for the mark that says "this map has a value, be it empty" */
+    const char *json;
+    size_t len;
+};
+
+/* Readers hand rows to a sink, inside their read transaction. An error of the sink ends the read and is returned. A sink
+ * must not call the backend. */
+typedef int storage_row_sink(void *userdata, const struct storage_row *row, rouse_error *err);
+typedef int storage_event_sink(void *userdata, const rouse_event *event, rouse_error *err);
+typedef int storage_message_sink(void *userdata, const rouse_message *message, rouse_error *err);
+typedef int storage_run_sink(void *userdata, const rouse_run *run, rouse_error *err);
+typedef void storage_report(int level, const char *text, void *userdata);
+
+struct storage_outcome { /* of a commit */
+    uint64_t before, after;
+    size_t operations;
+    bool wrote; /* false: there was nothing to write, nobody need be told */
+};
+
+struct storage_document { /* a decoded import; all Borrowed */
+    const char *thread;
+    const char *run;      /* "" when RUN-scoped values are not taken */
+    bool replace;         /* everything the thread (and the run) had goes, and the revision becomes: */
+    uint64_t revision;
+    const struct state_change *items; /* one STATE_CLEAR per key, followed by its STATE_PUTs */
+    size_t count;
+};
+
+/* Each function is one whole transaction: on an error nothing changed. The caller serialises the calls of one handle; other
+ * handles, threads and processes may be at the same store at the same time. Arguments were validated by the caller, except
+ * what a commit's prepare fills in (storage_check_commit). */
+struct storage_backend {
+    const char *name;
+    void (*close)(void *backend);
+    /* In this order: number and prepare; storage_check_commit; the base revision; the batch's reducers over what is stored at
+     * that moment, whoever stored it; values, events, messages, acknowledgements, the run's record; the revision. */
+    int (*commit)(void *backend, const struct storage_keys *keys, rouse_commit *commit, struct storage_outcome *ret_outcome,
+                  rouse_error *err);
+    int (*import)(void *backend, const struct storage_document *document, rouse_error *err);
+    /* Values of the thread and, unless it is "", of the run, in order of (scope, key, creation), and the revision that they
+     * belong to, which is set before the first row is handed over. live_only leaves out what is not live, and marks. */
+    int (*values)(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
+                  storage_row_sink *sink, void *userdata, rouse_error *err);
+    int (*list)(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
+                rouse_error *err);
+    int (*inbox)(void *backend, const char *thread, uint64_t after, bool all, size_t limit, storage_event_sink *sink,
+                 void *userdata, rouse_error *err);
+    int (*messages)(void *backend, const char *thread, uint64_t after, size_t limit, storage_message_sink *sink,
+                    void *userdata, rouse_error *err);
+    /* Calls the sink once, or not at all when the thread has no run. */
+    int (*last_run)(void *backend, const char *thread, storage_run_sink *sink, void *userdata, rouse_error *err);
+    int (*check)(void *backend, storage_report *report, void *userdata, rouse_error *err); /* the highest level */
+};
+
+/* Opens the store in directory. Sets *ret_backend and *ret_operations. */
+int sqlite_open(const char *directory, const rouse_store_options *options, const struct storage_backend **ret_operations,
+                void **ret_backend, rouse_error *err);
+
+/* ---- what every backend needs ---- */
+
+/* Everything about a commit that can be told without looking at the store; called after prepare. ROUSE_EINVAL, also
+ * `unknown key: {key}`; ROUSE_ELIMIT. */
+int storage_check_commit(const struct storage_keys *keys, const rouse_commit *commit, rouse_error *err);
+/* ROUSE_ECONFLICT when the batch has another base. */
+int storage_check_base(const rouse_batch *batch, uint64_t revision, rouse_error *err);
+/* The number in "bg_<n>". */
+bool storage_task_number(const char *entry, uint64_t *ret_number);
+/* The key of a stored row: NULL when it is not known here, or has another scope than it was stored with. */
+const rouse_key *storage_row_key(const struct storage_keys *keys, const struct storage_row *row);
+/* What beside the JSON is stored of a value. Of a key without index, everything is live. */
+rouse_index storage_index(const rouse_key *key, const void *value);
+/* The value as text, held against LIMIT_JSON. *ret_json Returns free. */
+int storage_encode(const rouse_key *key, const char *entry, const void *value, char **ret_json, rouse_error *err);
+/* The reverse; errors name key and entry. entry NULL for a scalar. */
+int storage_decode(const rouse_key *key, const char *entry, const char *json, size_t len, void **ret_value,
+                   rouse_error *err);
+/* Errors that several backends and files raise with the same words. */
+int storage_fail_name(const char *name, rouse_error *err);
+
+/* 1 to LIMIT_THREAD_NAME bytes of UTF-8 without control characters; what: "thread", "run". ROUSE_EINVAL. */
+int storage_check_name(const char *what, const char *name, rouse_error *err);
+
+/* ---- paths, the bell ---- */
+
+/* How a store's directory is chosen; the only place. *ret_directory Returns free: absolute, without a slash at its end. */
+int storage_locate(const char *where, char **ret_directory, rouse_error *err);
+/* "<directory>/<name>". Returns free, NULL when out of memory. */
+char *storage_path(const char *directory, const char *name);
+/* The end of a path that is too long for a one-line message. Fills shown. */
+#define STORAGE_SHOWN 112
+void storage_show_path(const char *path, char shown[STORAGE_SHOWN]);
+/* Makes directory/bell, mode 0600, when it is not there. ROUSE_ESTORE. */
+int bell_make(const char *directory, rouse_error *err);
+/* Rings; never fails, since the bell is a hint only. */
+void bell_ring(const char *directory);
+
+/* ---- the handle ---- */
+
+struct storage_hook { /* only ever appended, so a reader who knows the count needs no lock to walk it */
+    rouse_commit_hook call;
+    void *userdata;
+    struct storage_hook *next;
+};
+
+struct rouse_store {
+    pid_t process; /* a child after fork must not touch what it inherited */
+    char *directory;
+    const rouse_platform *platform;
+    bool read_only;
+    pthread_mutex_t lock; /* everything below; error-checking, so that a callback that calls the store is told */
+    struct storage_keys keys;
+    struct storage_hook *hooks, **last_hook;
+    size_t n_hooks;
+    const struct storage_backend *ops;
+    void *backend;
+};
+
+/* Takes the lock. ROUSE_EINVAL in a child after fork, and when a reducer or another callback calls the store. */
+int store_enter(rouse_store *store, rouse_error *err);
+void store_leave(rouse_store *store);
+
+/* Makes room for one more item behind count. ROUSE_ENOMEM, and *items is as it was. */
+int storage_grow(void **items, size_t *cap, size_t count, size_t size, rouse_error *err);
+
+#endif

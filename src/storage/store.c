@@ -1,0 +1,202 @@
+/* The handle: opening, keys, hooks, commits. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/platform.h"
+#include "storage/storage.h"
+
+#define KEY_NAME_MAX 128
+
+int store_enter(rouse_store *store, rouse_error *err)
+{
+    if (!store)
+        return rouse_fail(err, ROUSE_EINVAL, "no store");
+    if (store->process != getpid())
+        return rouse_fail(err, ROUSE_EINVAL, "a store cannot be used in a child after fork; open it again there");
+    if (pthread_mutex_lock(&store->lock) == EDEADLK)
+        return rouse_fail(err, ROUSE_EINVAL, "a callback of a store cannot call that store");
+    return 0;
+}
+
+void store_leave(rouse_store *store)
+{
+    pthread_mutex_unlock(&store->lock);
+}
+
+static int make_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t kind;
+    int failed = pthread_mutexattr_init(&kind);
+    if (failed)
+        return failed;
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+    failed = pthread_mutex_init(lock, &kind);
+    pthread_mutexattr_destroy(&kind);
+    return failed;
+}
+
+static void store_free(rouse_store *store)
+{
+    if (store->ops)
+        store->ops->close(store->backend);
+    while (store->hooks) {
+        struct storage_hook *next = store->hooks->next;
+        free(store->hooks);
+        store->hooks = next;
+    }
+    free(store->keys.items);
+    free(store->directory);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+static int store_new(const rouse_store_options *options, rouse_store **ret_store, rouse_error *err)
+{
+    rouse_store *store = calloc(1, sizeof *store);
+    if (!store || make_lock(&store->lock) != 0) {
+        free(store);
+        return rouse_fail_memory(err);
+    }
+    store->process = getpid();
+    store->platform = platform_or_default(options->platform);
+    store->read_only = options->read_only;
+    store->last_hook = &store->hooks;
+    *ret_store = store;
+    return 0;
+}
+
+int rouse_store_open(const char *where, const rouse_store_options *options, rouse_store **ret_store, rouse_error *err)
+{
+    static const rouse_store_options defaults;
+    rouse_store *store = NULL;
+    if (!options)
+        options = &defaults;
+    int code = store_new(options, &store, err);
+    if (code < 0)
+        return code;
+    code = storage_locate(where, &store->directory, err);
+    if (code == 0)
+        code = sqlite_open(store->directory, options, &store->ops, &store->backend, err);
+    if (code < 0)
+        store_free(store);
+    else
+        *ret_store = store;
+    return code;
+}
+
+void rouse_store_close(rouse_store *store)
+{
+    /* In a child after fork nothing may be closed: it would take the parent's locks and files with it. */
+    if (store && store->process == getpid())
+        store_free(store);
+}
+
+const char *rouse_store_path(const rouse_store *store)
+{
+    return store->directory;
+}
+
+const rouse_platform *rouse_store_platform(const rouse_store *store)
+{
+    return store->platform;
+}
+
+static int check_key(const rouse_key *key, rouse_error *err)
+{
+    if (!key || !key->name || !*key->name || strlen(key->name) > KEY_NAME_MAX)
+        return rouse_fail(err, ROUSE_EINVAL, "a key needs a name of 1 to %d bytes", KEY_NAME_MAX);
+    if (!key->reduce || !key->encode || !key->decode || !key->release)
+        return rouse_fail(err, ROUSE_EINVAL, "key '%s' lacks one of reduce, encode, decode, release", key->name);
+    return 0;
+}
+
+static int add_key(struct storage_keys *keys, const rouse_key *key, rouse_error *err)
+{
+    if (storage_find_key(keys, key->name))
+        return rouse_fail(err, ROUSE_ECONFLICT, "key already registered: %s", key->name);
+    void *items = keys->items;
+    int code = storage_grow(&items, &keys->cap, keys->count, sizeof *keys->items, err);
+    keys->items = items;
+    if (code == 0)
+        keys->items[keys->count++] = key;
+    return code;
+}
+
+int rouse_store_register(rouse_store *store, const rouse_key *key, rouse_error *err)
+{
+    int code = check_key(key, err);
+    if (code == 0)
+        code = store_enter(store, err);
+    if (code < 0)
+        return code;
+    code = add_key(&store->keys, key, err);
+    store_leave(store);
+    return code;
+}
+
+const rouse_key *rouse_store_key(rouse_store *store, const char *name)
+{
+    if (store->process != getpid())
+        return NULL;
+    bool locked = pthread_mutex_lock(&store->lock) == 0; /* not when a callback asks: then it is locked already */
+    const rouse_key *key = storage_find_key(&store->keys, name);
+    if (locked)
+        store_leave(store);
+    return key;
+}
+
+int rouse_store_on_commit(rouse_store *store, rouse_commit_hook call, void *userdata, rouse_error *err)
+{
+    struct storage_hook *hook = calloc(1, sizeof *hook);
+    if (!hook)
+        return rouse_fail_memory(err);
+    hook->call = call;
+    hook->userdata = userdata;
+    int code = call ? store_enter(store, err) : rouse_fail(err, ROUSE_EINVAL, "no hook");
+    if (code < 0) {
+        free(hook);
+        return code;
+    }
+    *store->last_hook = hook;
+    store->last_hook = &hook->next;
+    store->n_hooks++;
+    store_leave(store);
+    return 0;
+}
+
+/* Walks only the hooks that were there when the commit was made; the link behind the last of them may be being written. */
+static void call_hooks(const struct storage_hook *hook, size_t count, const rouse_commit *commit,
+                       const struct storage_outcome *outcome)
+{
+    for (size_t i = 0; i < count; i++) {
+        hook->call(commit->thread, outcome->before, outcome->after, outcome->operations, hook->userdata);
+        if (i + 1 < count)
+            hook = hook->next;
+    }
+}
+
+int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_revision, rouse_error *err)
+{
+    struct storage_outcome outcome;
+    int code = commit ? store_enter(store, err) : rouse_fail(err, ROUSE_EINVAL, "no commit");
+    if (code < 0)
+        return code;
+    const struct storage_hook *hooks = store->hooks;
+    size_t n_hooks = store->n_hooks;
+    if (store->read_only)
+        code = rouse_fail(err, ROUSE_EINVAL, "the store was opened for reading only");
+    else
+        code = store->ops->commit(store->backend, &store->keys, commit, &outcome, err);
+    store_leave(store);
+    if (code < 0)
+        return code;
+    if (outcome.wrote)
+        bell_ring(store->directory);
+    if (outcome.operations > 0)
+        call_hooks(hooks, n_hooks, commit, &outcome);
+    if (ret_revision)
+        *ret_revision = outcome.after;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* Keys for the tests of the store: a map with an index, counters, and one that is never exported. */
+#ifndef TESTS_STORAGE_KEYS_H
+#define TESTS_STORAGE_KEYS_H
+
+#include "rouse/store.h"
+
+/* {"live":true,"name":…,"parent":…,"run":…,"text":…}; the last four are "" when absent. */
+struct item {
+    bool live;
+    const char *name, *parent, *run, *text;
+};
+
+extern const rouse_key items_key;   /* "items": MAP, THREAD, wrapped in {"tasks":…}; values are struct item */
+extern const rouse_key plain_key;   /* "plain": MAP, THREAD, without wrapping or index */
+extern const rouse_key count_key;   /* "count": SCALAR, THREAD; values are long */
+extern const rouse_key run_key;     /* "run_count": SCALAR, RUN; values are long */
+extern const rouse_key scratch_key; /* "scratch": SCALAR, THREAD, transient; values are long */
+
+/* Updates. All NULL when out of memory. */
+void *item_put(const char *entry, const struct item *item); /* ECONFLICT `item already ended` when the old one is not live */
+void *item_remove(const char *entry);
+void *item_clear(void);
+void *item_fail(void);      /* makes the reducer fail: ROUSE_ELIMIT `told to fail` */
+void *count_add(long by);
+
+int items_register(rouse_store *store, rouse_error *err); /* all of the above */
+
+#endif
