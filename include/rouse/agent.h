@@ -49,6 +49,7 @@ typedef struct rouse_call {        /* what a tool is given; Borrowed for the cal
     const char *thread;            /* the caller's; tools must not touch another thread's tasks */
     const char *run;
     const char *call_id;           /* unique in the thread */
+    bool again;                    /* a process that was killed may have made this very call already */
     const char *agent_id;
     const char *task_id;           /* the task this agent is, or NULL */
     const char *const *env;        /* the agent's, NULL-terminated, or NULL */

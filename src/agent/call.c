@@ -72,12 +72,12 @@ static void add_result(struct answer *a, const char *result)
 }
 
 /* The tool itself, on a snapshot of its own. Errors of the store end the run, errors of the tool are the answer. */
-static int execute(struct run *r, const rouse_tool *tool, const rouse_tool_call *call, struct answer *a, rouse_batch *batch,
-                   rouse_error *err)
+static int execute(struct run *r, const rouse_tool *tool, const rouse_tool_call *call, bool again, struct answer *a,
+                   rouse_batch *batch, rouse_error *err)
 {
     const rouse_agent_options *o = &r->agent->options;
     rouse_call given = {.manager = o->manager, .thread = o->thread, .run = r->id, .call_id = call->id,
-                        .agent_id = o->agent_id, .task_id = o->task_id, .env = o->env, .sub_agent = o->sub_agent,
+                        .again = again, .agent_id = o->agent_id, .task_id = o->task_id, .env = o->env, .sub_agent = o->sub_agent,
                         .interrupted = o->interrupted, .interrupted_userdata = o->userdata, .wake_fd = o->wake_fd,
                         .userdata = tool->userdata, .batch = batch};
     rouse_error why = {0};
@@ -98,7 +98,7 @@ static int execute(struct run *r, const rouse_tool *tool, const rouse_tool_call 
 }
 
 /* Gate, before, the tool, after: answer and batch are what is to be stored. */
-static int go_through(struct run *r, const rouse_tool *tool, const rouse_tool_call *call, struct answer *a,
+static int go_through(struct run *r, const rouse_tool *tool, const rouse_tool_call *call, bool again, struct answer *a,
                       rouse_batch *batch, rouse_error *err)
 {
     char *denied = NULL;
@@ -112,7 +112,7 @@ static int go_through(struct run *r, const rouse_tool *tool, const rouse_tool_ca
     }
     code = phase_collect(r, ROUSE_BEFORE_TOOL_EXECUTE, call, NULL, batch, NULL, err);
     if (code == 0)
-        code = execute(r, tool, call, a, batch, err);
+        code = execute(r, tool, call, again, a, batch, err);
     if (code == 0)
         code = phase_collect(r, ROUSE_AFTER_TOOL_EXECUTE, call, buf_text(&a->text), batch, NULL, err);
     return code;
@@ -138,7 +138,7 @@ static int answer_call(struct run *r, const rouse_tool_call *call, bool again, s
                                               "taken effect, so look before making it again");
         return 0;
     }
-    return go_through(r, tool, call, a, batch, err);
+    return go_through(r, tool, call, again, a, batch, err);
 }
 
 static int store_answer(struct run *r, const rouse_tool_call *call, const struct answer *a, rouse_batch *batch,
