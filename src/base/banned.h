@@ -23,11 +23,15 @@
 /* Predictable, and one state for the whole process: the platform's random. */
 #pragma GCC poison rand srand srandom drand48
 /* A shell, or a name that another can take first. */
-#pragma GCC poison system popen mktemp tmpnam tempnam
+#pragma GCC poison popen mktemp tmpnam tempnam
 /* The stack is no place for a size from outside. */
 #undef alloca
 #undef strdupa
 #undef strndupa
 #pragma GCC poison alloca strdupa strndupa
+
+/* Words that are also good names for members: calling them is an error with -Werror. */
+int system(const char *command) __attribute__((deprecated("text must not reach a shell")));
+long random(void) __attribute__((deprecated("one state for the whole process: use the platform's")));
 
 #endif

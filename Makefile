@@ -1,0 +1,42 @@
+# rouse: the targets people use. meson does the work in build/; this file only names it.
+BUILD  := build
+PREFIX ?= /usr/local
+
+.PHONY: build demo check test install uninstall setup clean help
+build:
+	@tools/setup.sh missing build
+	@tools/build.sh $(BUILD)
+
+help:
+	@echo 'make            builds $(BUILD)/rouse, $(BUILD)/rouse-shim, $(BUILD)/librouse.so and librouse.a'
+	@echo 'make demo       installs what is missing, builds, and tells the main job as a story that checks itself'
+	@echo 'make check      installs what is missing, builds with gcc and clang, runs every test, also under sanitizers'
+	@echo 'make test       builds with gcc and runs every test once'
+	@echo 'make setup      installs what make check needs'
+	@echo 'make install    [PREFIX=/usr/local] [DESTDIR=]; make uninstall takes it away again'
+	@echo 'make clean      removes what was built'
+
+setup:
+	@tools/setup.sh check
+
+demo:
+	@tools/setup.sh demo
+	@tools/build.sh $(BUILD)
+	@demo/demo.sh $(BUILD)
+
+check:
+	@tools/setup.sh check
+	@python3 tools/check.py
+
+test:
+	@tools/setup.sh missing check
+	@python3 tools/check.py --only gcc
+
+install: build
+	@tools/install.sh $(BUILD) '$(PREFIX)' '$(DESTDIR)'
+
+uninstall:
+	@tools/install.sh --remove $(BUILD) '$(DESTDIR)'
+
+clean:
+	rm -rf $(BUILD) build-check
