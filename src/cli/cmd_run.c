@@ -1,0 +1,284 @@
+/* rouse run: starts a command as a task; without -d, stays and shows what it prints. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/utf8.h"
+#include "cli/commands.h"
+#include "cli/follow.h"
+#include "cli/task_text.h"
+#include "cli/terminal.h"
+
+#define AGAIN_MS 1000      /* a second Ctrl-C within this cancels */
+#define INTERRUPTED_STATUS (128 + SIGINT)
+
+extern char **environ;
+
+struct run_options {
+    struct common common;
+    bool detach, session;
+    const char *name, *description, *ready_when, *cwd, *line;
+    struct duration timeout, idle_timeout;
+    struct texts env;
+};
+
+static const struct option_row rows[] = {
+    {"detach", 'd', FLAG(struct run_options, detach), NULL, "print the id and return at once"},
+    {"name", 'n', TEXT(struct run_options, name), "N", "a name to use instead of the id, as long as it runs"},
+    {"description", 0, TEXT(struct run_options, description), "D", "what it is for; default: the command line"},
+    {"command", 'c', TEXT(struct run_options, line), "STRING", "run STRING in a shell (/bin/sh -c)"},
+    {"timeout", 0, DURATION(struct run_options, timeout), "DUR", "end it after this long"},
+    {"idle-timeout", 0, DURATION(struct run_options, idle_timeout), "DUR", "end it when it printed nothing for so long"},
+    {"ready-when", 0, TEXT(struct run_options, ready_when), "RE", "it is ready once a line of output matches RE (extended)"},
+    {"session", 0, FLAG(struct run_options, session), NULL, "end it when this rouse ends"},
+    {"env", 'e', TEXTS(struct run_options, env), "K=V", "set a variable for it; may be repeated"},
+    {"cwd", 0, TEXT(struct run_options, cwd), "DIR", "where to run it; default: here"},
+    ROW_THREAD,
+    ROW_STORE,
+    {"json", 0, FLAG(struct common, json), NULL, "print its record: at once with -d, else when it ended"},
+    ROW_END,
+};
+
+/* ---- what to start ---- */
+
+static bool sets_same(const char *a, const char *b)
+{
+    size_t n = strcspn(a, "=");
+    return strncmp(a, b, n) == 0 && b[n] == '=';
+}
+
+static bool is_overridden(const char *variable, const struct texts *given, size_t from)
+{
+    for (size_t i = from; i < given->count; i++) {
+        if (sets_same(given->items[i], variable))
+            return true;
+    }
+    return false;
+}
+
+/* Ours, with the given ones instead of or behind them; of two for one variable the last counts. Borrows all of them. */
+static int make_environment(const struct cli *cli, const struct texts *given, const char ***ret_env, rouse_error *err)
+{
+    size_t n = 0;
+    size_t used = 0;
+    while (environ[n])
+        n++;
+    for (size_t i = 0; i < given->count; i++) {
+        const char *equals = strchr(given->items[i], '=');
+        if (!equals || equals == given->items[i])
+            return cli_misuse(cli, err, "--env: '%.80s' sets nothing, write NAME=VALUE", given->items[i]);
+    }
+    const char **env = calloc(n + given->count + 1, sizeof *env);
+    if (!env)
+        return rouse_fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_overridden(environ[i], given, 0))
+            env[used++] = environ[i];
+    }
+    for (size_t i = 0; i < given->count; i++) {
+        if (!is_overridden(given->items[i], given, i + 1))
+            env[used++] = given->items[i];
+    }
+    *ret_env = env;
+    return 0;
+}
+
+/* The directory, absolute so that the record means the same to everybody. "" when it cannot be written down and was not
+ * asked for: the task then simply runs here. */
+static int find_directory(const struct run_options *o, char out[PATH_MAX], rouse_error *err)
+{
+    if (!realpath(o->cwd ? o->cwd : ".", out)) {
+        if (o->cwd)
+            return rouse_fail_errno(err, ROUSE_EINVAL, errno, "run: cannot use --cwd '%.120s'", o->cwd);
+        out[0] = '\0';
+    } else if (o->cwd && access(out, X_OK) != 0) {
+        return rouse_fail_errno(err, ROUSE_EINVAL, errno, "run: cannot use --cwd '%.120s'", o->cwd);
+    } else if (!o->cwd && !utf8_is_valid(out, strlen(out))) {
+        out[0] = '\0';
+    }
+    return 0;
+}
+
+static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_task, rouse_error *err)
+{
+    const char *shell[] = {"/bin/sh", "-c", o->line, NULL};
+    const char **env = NULL;
+    char cwd[PATH_MAX];
+    int code = find_directory(o, cwd, err);
+    if (code == 0)
+        code = make_environment(cli, &o->env, &env, err);
+    if (code < 0)
+        return code;
+    const rouse_task_spec spec = {
+        .thread = cli->thread,
+        .argv = o->line ? shell : (const char *const *)cli->operands,
+        .env = env,
+        .cwd = cwd[0] ? cwd : NULL,
+        .name = o->name,
+        .description = o->description ? o->description : o->line,
+        .parent = {.task_id = cli_own_task(cli)},
+        .timeout_ms = o->timeout.ms,
+        .idle_timeout_ms = o->idle_timeout.ms,
+        .ready_when = o->ready_when,
+        .session = o->session,
+    };
+    code = rouse_task_start(cli->manager, &spec, ret_task, err);
+    free(env);
+    return code;
+}
+
+/* ---- in the foreground ---- */
+
+static int write_through(const char *bytes, size_t len, void *userdata, rouse_error *err)
+{
+    (void)userdata;
+    if (fd_write_all(STDOUT_FILENO, bytes, len) == 0)
+        return 0;
+    return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot write the output; the task goes on");
+}
+
+static int write_nothing(const char *bytes, size_t len, void *userdata, rouse_error *err)
+{
+    (void)bytes, (void)len, (void)userdata, (void)err;
+    return 0;
+}
+
+/* The status to exit with; on stderr, what an exit status does not tell. */
+static int report_end(const rouse_task *task, bool json, rouse_error *err)
+{
+    struct buf line = BUF_INIT(0);
+    bool silent = task->status == ROUSE_COMPLETED || (task->has_ext && task->ext.exit_code > 0 && task->ext.ended_by &&
+                                                      strcmp(task->ext.ended_by, "self") == 0);
+    task_add_label(&line, task);
+    buf_adds(&line, " ");
+    task_add_outcome(&line, task);
+    if (!silent)
+        fprintf(stderr, "rouse: %s\n", buf_text(&line));
+    buf_done(&line);
+    int code = json ? task_print_json(task, err) : 0;
+    return code < 0 ? code : task_exit_status(task);
+}
+
+static int cancel(struct cli *cli, const char *id, bool json, rouse_error *err)
+{
+    rouse_task *task;
+    const rouse_cancel how = {.reason = "Ctrl-C", .tree = true};
+    sigset_t set;
+    fprintf(stderr, "rouse: cancelling %s\n", id);
+    /* One more Ctrl-C ends this program; the supervisor goes on with what it was asked. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    int code = rouse_task_cancel(cli->manager, id, &how, NULL, err);
+    if (code == 0)
+        code = rouse_task_get(cli->manager, NULL, id, &task, err);
+    if (code < 0)
+        return code;
+    code = report_end(task, json, err);
+    rouse_task_free(task);
+    return code;
+}
+
+static int detach(struct cli *cli, const char *id, bool json, int signals, rouse_error *err)
+{
+    signals_take(signals, 0);
+    fprintf(stderr, "rouse: %s goes on; rouse logs -f %s follows it, rouse cancel %s ends it (so does Ctrl-C again, now)\n", id,
+            id, id);
+    return signals_take(signals, AGAIN_MS) ? cancel(cli, id, json, err) : INTERRUPTED_STATUS;
+}
+
+static int attend(struct cli *cli, const rouse_task *started, bool json, int signals, rouse_error *err)
+{
+    rouse_task *ended;
+    struct follow follow = {
+        .cli = cli, .id = started->task_id, .interrupt = signals, .write = json ? write_nothing : write_through};
+    int code = follow_to_end(&follow, &ended, err);
+    if (code == ROUSE_EINTERRUPTED)
+        return detach(cli, started->task_id, json, signals, err);
+    if (code < 0)
+        return code;
+    code = report_end(ended, json, err);
+    rouse_task_free(ended);
+    return code;
+}
+
+/* A command that could not be executed: its own error line, as a shell would say it. */
+static int report_failed_start(const rouse_task *task, bool json, rouse_error *err)
+{
+    int code = json ? task_print_json(task, err) : 0;
+    if (code < 0)
+        return code;
+    fflush(stdout);
+    fprintf(stderr, "rouse: %s\n", task->error);
+    return task_exit_status(task);
+}
+
+static int run_task(struct cli *cli, const struct run_options *o, int signals, rouse_error *err)
+{
+    rouse_task *task;
+    int code = start(cli, o, &task, err);
+    if (code < 0)
+        return code;
+    if (task->status == ROUSE_FAILED && task->error && task->ext.exit_code < 0 && task->ext.signal == 0)
+        code = report_failed_start(task, o->common.json, err);
+    else if (!o->detach)
+        code = attend(cli, task, o->common.json, signals, err);
+    else if (o->common.json)
+        code = task_print_json(task, err);
+    else
+        puts(task->task_id);
+    rouse_task_free(task);
+    return code;
+}
+
+static int check_options(const struct cli *cli, const struct run_options *o, rouse_error *err)
+{
+    if (o->line && cli->count > 0)
+        return cli_misuse(cli, err, "give a command or -c STRING, not both");
+    if (!o->line && cli->count == 0)
+        return cli_misuse(cli, err, "no command given");
+    if (o->session && o->detach)
+        return cli_misuse(cli, err, "--session ends with this rouse, which -d ends at once");
+    if ((o->timeout.given && o->timeout.ms == 0) || (o->idle_timeout.given && o->idle_timeout.ms == 0))
+        return cli_misuse(cli, err, "a timeout of 0 leaves no time to run");
+    return 0;
+}
+
+static int run(struct cli *cli, const void *options, rouse_error *err)
+{
+    const struct run_options *o = options;
+    FD_AUTO int signals = -1;
+    int code = check_options(cli, o, err);
+    if (code == 0)
+        code = cli_open(cli, false, err);
+    if (code == 0 && !o->detach)
+        code = signals_open(&signals, err);
+    return code == 0 ? run_task(cli, o, signals, err) : code;
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .usage = (const char *const[]){"[OPTION…] [--] CMD [ARG…]", "[OPTION…] -c STRING", NULL},
+    .summary = "start a command as a task",
+    .text = "The command runs under a supervisor of its own: it goes on when rouse, the terminal or the agent that started it is\n"
+            "gone, its output is kept and its exit status is never lost. Without -d its output is shown until it ends, and rouse\n"
+            "exits with its exit status. Ctrl-C leaves it running and says so; a second Ctrl-C within a second cancels it.\n"
+            "DUR is 500ms, 2s, 5m, 1h, 1h30m; a plain number is seconds.",
+    .options = rows,
+    .options_size = sizeof(struct run_options),
+    .examples = (const struct example[]){{"rouse run -- make -j8", "build, and leave with Ctrl-C while it goes on"},
+                                         {"rouse run -d --name web --ready-when 'Serving' -- python3 -um http.server",
+                                          "start a server; rouse wait --until ready web"},
+                                         {"rouse run -d --timeout 10m -c 'make test | tee log'", "a shell line, with a deadline"},
+                                         {NULL, NULL}},
+    .stops_at_operand = true,
+    .max_operands = SIZE_MAX,
+    .run = run,
+};

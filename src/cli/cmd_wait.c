@@ -1,0 +1,128 @@
+/* rouse wait: sleeps until tasks have ended or are ready. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/task_text.h"
+#include "cli/terminal.h"
+#include "base/utf8.h"
+
+struct wait_options {
+    struct common common;
+    bool any, all;
+    const char *until;
+    struct duration timeout;
+};
+
+static const struct option_row rows[] = {
+    {"any", 0, FLAG(struct wait_options, any), NULL, "one of them is enough"},
+    {"all", 0, FLAG(struct wait_options, all), NULL, "all of them; the default"},
+    {"until", 'u', TEXT(struct wait_options, until), "WHAT", "ended (the default) or ready"},
+    {"timeout", 't', DURATION(struct wait_options, timeout), "DUR", "give up after this long, with status 124"},
+    ROW_THREAD,
+    ROW_STORE,
+    ROW_JSON,
+    ROW_END,
+};
+
+static int read_options(const struct cli *cli, const struct wait_options *o, rouse_wait *wait, rouse_error *err)
+{
+    if (o->any && o->all)
+        return cli_misuse(cli, err, "give --any or --all, not both");
+    *wait = (rouse_wait){
+        .ids = (const char *const *)cli->operands,
+        .count = cli->count,
+        .any = o->any,
+        .has_timeout = o->timeout.given,
+        .timeout_ms = o->timeout.ms,
+    };
+    if (!o->until || strcmp(o->until, "ended") == 0)
+        return 0;
+    if (strcmp(o->until, "ready") != 0)
+        return cli_misuse(cli, err, "--until '%.40s' is neither ended nor ready", o->until);
+    wait->until = ROUSE_UNTIL_READY;
+    return 0;
+}
+
+static int print_json(const rouse_task_list *list, bool timed_out, rouse_error *err)
+{
+    int code = 0;
+    printf("{\"timed_out\":%s,\"tasks\":[", timed_out ? "true" : "false");
+    for (size_t i = 0; code == 0 && i < rouse_task_list_count(list); i++)
+        code = task_print_json_item(rouse_task_list_at(list, i), i == 0, err);
+    puts("]}");
+    return code;
+}
+
+static void print_line(const rouse_task *task)
+{
+    struct buf line = BUF_INIT(0);
+    char plain[4096];
+    task_add_label(&line, task);
+    buf_adds(&line, ": ");
+    task_add_outcome(&line, task);
+    utf8_copy_printable(plain, sizeof plain, buf_text(&line));
+    puts(plain);
+    buf_done(&line);
+}
+
+static int print(const struct cli *cli, const rouse_task_list *list, bool timed_out, rouse_error *err)
+{
+    if (cli->common.json)
+        return print_json(list, timed_out, err);
+    for (size_t i = 0; i < rouse_task_list_count(list); i++)
+        print_line(rouse_task_list_at(list, i));
+    if (rouse_task_list_count(list) == 0 && terminal_is(stdout))
+        printf("nothing is running in thread %s\n", cli->thread);
+    return 0;
+}
+
+/* Of one task that was asked for, its own status; of several, whether all that ended ended well. */
+static int status_of(const rouse_task_list *list, bool one)
+{
+    for (size_t i = 0; i < rouse_task_list_count(list); i++) {
+        const rouse_task *task = rouse_task_list_at(list, i);
+        if (rouse_status_is_terminal(task->status) && task->status != ROUSE_COMPLETED)
+            return one ? task_exit_status(task) : 1;
+    }
+    return 0;
+}
+
+static int run(struct cli *cli, const void *options, rouse_error *err)
+{
+    rouse_wait wait;
+    rouse_task_list *list = NULL;
+    int code = read_options(cli, options, &wait, err);
+    if (code == 0)
+        code = cli_open(cli, true, err);
+    if (code < 0)
+        return code;
+    wait.thread = cli->thread;
+    code = rouse_task_wait(cli->manager, &wait, &list, err);
+    bool timed_out = code == ROUSE_ETIMEOUT;
+    if (code < 0 && !timed_out)
+        return code;
+    code = list ? print(cli, list, timed_out, err) : 0;
+    int status = list ? status_of(list, cli->count == 1) : 0;
+    rouse_task_list_free(list);
+    if (code < 0)
+        return code;
+    return timed_out ? rouse_error_exit_status(ROUSE_ETIMEOUT) : status;
+}
+
+const struct command cmd_wait = {
+    .name = "wait",
+    .usage = (const char *const[]){"[OPTION…] [ID|NAME…]", NULL},
+    .summary = "sleep until tasks have ended, or are ready",
+    .text = "Without an id or name: all that run in the thread. Prints how each of them is then. Exits with the task's own status\n"
+            "when there is one; with several, 0 if all that ended completed, else 1; 124 when the time was up. A task that ended\n"
+            "is never waited for, also not for ready.",
+    .options = rows,
+    .options_size = sizeof(struct wait_options),
+    .examples = (const struct example[]){{"rouse wait build && ./deploy", "go on when it ended well"},
+                                         {"rouse wait --any --timeout 1m bg_3 bg_4", "whichever ends first"},
+                                         {"rouse wait --until ready web", "its --ready-when has matched"},
+                                         {NULL, NULL}},
+    .max_operands = SIZE_MAX,
+    .run = run,
+};

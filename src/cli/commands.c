@@ -1,0 +1,18 @@
+/* All commands, in the order help lists them. */
+#include <string.h>
+
+#include "cli/commands.h"
+
+const struct command *const cli_commands[] = {
+    &cmd_run,  &cmd_ls,    &cmd_show,   &cmd_logs,   &cmd_wait,   &cmd_cancel, &cmd_view,
+    &cmd_agent, &cmd_export, &cmd_import, &cmd_doctor, &cmd_reap, &cmd_help, NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,21 @@
+/* What the commands say of tasks. */
+#ifndef CLI_TASK_TEXT_H
+#define CLI_TASK_TEXT_H
+
+#include "base/buf.h"
+#include "rouse/task.h"
+
+/* The status a shell would give: the exit code, 128 + the signal, 127 or 126 when the command could not be run. Never 0
+ * for a task that did not complete. The task must have ended. */
+int task_exit_status(const rouse_task *task);
+/* "running", "ready", "completed", "failed: exit status 7", "cancelled by user: reason". */
+void task_add_outcome(struct buf *out, const rouse_task *task);
+/* "bg_3", or "bg_3 build" when it has a name. */
+void task_add_label(struct buf *out, const rouse_task *task);
+
+/* Prints the task as one line of JSON. */
+int task_print_json(const rouse_task *task, rouse_error *err);
+/* Prints it as an item of an array whose brackets the caller prints. */
+int task_print_json_item(const rouse_task *task, bool is_first, rouse_error *err);
+
+#endif

@@ -1,0 +1,97 @@
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+bool terminal_is(FILE *stream)
+{
+    return isatty(fileno(stream)) == 1;
+}
+
+size_t terminal_columns(void)
+{
+    struct winsize size;
+    const char *given = cli_getenv("COLUMNS");
+    long columns = 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        columns = size.ws_col;
+    if (columns <= 0 && given)
+        columns = strtol(given, NULL, 10);
+    return columns > 0 && columns < 10000 ? (size_t)columns : 80;
+}
+
+bool terminal_has_style(FILE *stream)
+{
+    const char *kind = cli_getenv("TERM");
+    return terminal_is(stream) && !cli_getenv("NO_COLOR") && kind && strcmp(kind, "dumb") != 0;
+}
+
+const char *terminal_dim(FILE *stream)
+{
+    return terminal_has_style(stream) ? "\x1b[2m" : "";
+}
+
+const char *terminal_plain(FILE *stream)
+{
+    return terminal_has_style(stream) ? "\x1b[0m" : "";
+}
+
+void terminal_write(struct terminal_filter *filter, FILE *stream, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool held = filter->after_c2;
+        filter->after_c2 = false;
+        if (held && c >= 0x80 && c < 0xa0) {
+            fputc('?', stream);
+            continue;
+        }
+        if (held)
+            fputc(0xc2, stream);
+        if (c == 0xc2)
+            filter->after_c2 = true;
+        else
+            fputc((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, stream);
+    }
+}
+
+int signals_open(int *ret_fd, rouse_error *err)
+{
+    static const int wanted[] = {SIGINT, SIGTERM};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        struct sigaction now;
+        /* Blocked signals reach a signalfd even when they are ignored, as a shell makes them for `cmd &`. */
+        if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(&set, wanted[i]);
+    }
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for Ctrl-C");
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for Ctrl-C");
+    *ret_fd = fd;
+    return 0;
+}
+
+bool signals_came(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+bool signals_take(int fd, int timeout_ms)
+{
+    struct signalfd_siginfo info;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, timeout_ms) > 0 && read(fd, &info, sizeof info) == (ssize_t)sizeof info;
+}
