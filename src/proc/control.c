@@ -1,0 +1,98 @@
+/* The runtime's side of ctl (words: protocol.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "proc/proc.h"
+#include "proc/protocol.h"
+
+int proc_connect(int parent, const char *id, int *ret_fd, rouse_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    FD_AUTO int dir = openat(parent, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+    FD_AUTO int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "no socket");
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SHIM_CTL, dir);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        bool nobody = errno == ENOENT || errno == ECONNREFUSED;
+        int code = nobody ? ROUSE_ENOTFOUND : errno == EAGAIN ? ROUSE_EBUSY : ROUSE_EIO;
+        return rouse_fail_errno(err, code, errno, "cannot reach the supervisor of '%s'", id);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+static int say(int fd, const char *message, rouse_error *err)
+{
+    ssize_t n;
+    do
+        n = send(fd, message, strlen(message), MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? rouse_fail_errno(err, ROUSE_EREMOTE, errno, "cannot talk to a supervisor") : 0;
+}
+
+int proc_watch(int fd, rouse_error *err)
+{
+    return say(fd, SHIM_ASK_WATCH, err);
+}
+
+int proc_taken(int fd, rouse_error *err)
+{
+    return say(fd, SHIM_ASK_TAKEN, err);
+}
+
+int proc_cancel(int fd, int signal, uint64_t grace_ms, const char *by, const char *reason, rouse_error *err)
+{
+    char message[LIMIT_MESSAGE];
+    char clean[sizeof((struct proc_exit *)0)->reason];
+    size_t letters = strspn(by, "abcdefghijklmnopqrstuvwxyz");
+    if (signal < 1 || letters == 0 || by[letters] != '\0' || letters >= sizeof((struct proc_exit *)0)->ended_by)
+        return rouse_fail(err, ROUSE_EINVAL, "a cancel needs a signal and who asks");
+    utf8_copy_printable(clean, sizeof clean, reason ? reason : "");
+    snprintf(message, sizeof message, SHIM_ASK_CANCEL "%d %llu %s %s", signal, (unsigned long long)grace_ms, by, clean);
+    return say(fd, message, err);
+}
+
+int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err)
+{
+    static const struct {
+        const char *message;
+        enum proc_news news;
+    } known[] = {
+        {SHIM_SAY_READY, PROC_NEWS_READY},
+        {SHIM_SAY_ENDED, PROC_NEWS_ENDED},
+        {SHIM_SAY_STUCK, PROC_NEWS_STUCK},
+        {SHIM_SAY_BUSY, PROC_NEWS_HANGUP},
+    };
+    for (;;) {
+        char message[LIMIT_MESSAGE + 1];
+        ssize_t n = recv(fd, message, sizeof message - 1, MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN && errno != ECONNRESET)
+            return rouse_fail_errno(err, ROUSE_EREMOTE, errno, "cannot hear a supervisor");
+        if (n <= 0) {
+            *ret_news = n < 0 && errno == EAGAIN ? PROC_NEWS_NONE : PROC_NEWS_HANGUP;
+            return 0;
+        }
+        message[n] = '\0';
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+            if (strcmp(message, known[i].message) == 0) {
+                *ret_news = known[i].news;
+                return 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/* A task's directory: made with its lock held, removed with what is in it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "proc/proc.h"
+#include "proc/protocol.h"
+
+static int open_dir(int parent, const char *id)
+{
+    return openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int lock_new(int dir)
+{
+    int fd = openat(dir, SHIM_LOCK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+        if (errno != EINTR)
+            fd_close(&fd);
+    }
+    return fd;
+}
+
+int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err)
+{
+    if (mkdirat(parent, id, 0700) < 0)
+        return rouse_fail_errno(err, errno == EEXIST ? ROUSE_ECONFLICT : ROUSE_EIO, errno, "cannot make the directory of '%s'", id);
+    int dir = open_dir(parent, id);
+    int lock = dir < 0 ? -1 : lock_new(dir);
+    if (lock < 0) {
+        int saved = errno;
+        fd_close(&dir);
+        proc_remove(parent, id, NULL);
+        return rouse_fail_errno(err, ROUSE_EIO, saved, "cannot lock the directory of '%s'", id);
+    }
+    *ret_dir = dir;
+    *ret_lock = lock;
+    return 0;
+}
+
+/* Nothing here makes directories inside a task's directory; one that is there is somebody else's, and is kept. */
+static int empty(int fd)
+{
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        fd_close(&fd);
+        return -1;
+    }
+    int result = 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        bool self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!self && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+            result = -1;
+    }
+    int saved = errno;
+    closedir(dir);
+    errno = saved;
+    return result;
+}
+
+int proc_remove(int parent, const char *id, rouse_error *err)
+{
+    int dir = open_dir(parent, id);
+    if (dir < 0)
+        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+    if (empty(dir) < 0 || unlinkat(parent, id, AT_REMOVEDIR) < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot remove the directory of '%s'", id);
+    return 0;
+}

@@ -1,0 +1,185 @@
+/* Reading output: which bytes are there is said by the names and sizes of the pieces alone (src/shim/output.c). A piece
+ * may be dropped while it is being looked for; then the reader looks again. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "proc/proc.h"
+#include "proc/protocol.h"
+#include "proc/record.h"
+
+#define MAX_PIECES (LIMIT_OUTPUT_SEGMENTS + 8) /* more are there only while the supervisor drops some */
+#define TRIES 64
+
+struct piece {
+    uint64_t start, size;
+};
+
+struct pieces {
+    struct piece at[MAX_PIECES]; /* by offset */
+    size_t count;
+};
+
+static int open_dir(int parent, const char *id, rouse_error *err)
+{
+    int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+    return dir;
+}
+
+/* "out" or "out.<offset>", exactly as they are written. */
+static bool parse_name(const char *name, uint64_t *ret_start)
+{
+    size_t len = strlen(SHIM_OUT);
+    if (strncmp(name, SHIM_OUT, len) != 0)
+        return false;
+    *ret_start = 0;
+    if (name[len] == '\0')
+        return true;
+    const char *digits = name + len + 1;
+    size_t n = strspn(digits, "0123456789");
+    if (name[len] != '.' || n == 0 || n > 19 || digits[n] != '\0' || digits[0] == '0')
+        return false;
+    *ret_start = strtoull(digits, NULL, 10);
+    return true;
+}
+
+static void add_piece(struct pieces *p, struct piece piece)
+{
+    size_t i = p->count;
+    if (p->count == MAX_PIECES)
+        return;
+    for (; i > 0 && p->at[i - 1].start > piece.start; i--)
+        p->at[i] = p->at[i - 1];
+    p->at[i] = piece;
+    p->count++;
+}
+
+static int list_pieces(int dir, struct pieces *fill, rouse_error *err)
+{
+    int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = again < 0 ? NULL : fdopendir(again);
+    if (!entries) {
+        int code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot list a task's output");
+        fd_close(&again);
+        return code;
+    }
+    fill->count = 0;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat stat;
+        uint64_t start;
+        if (parse_name(entry->d_name, &start) && fstatat(dir, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(stat.st_mode))
+            add_piece(fill, (struct piece){.start = start, .size = (uint64_t)stat.st_size});
+    }
+    closedir(entries);
+    return 0;
+}
+
+int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse_error *err)
+{
+    struct pieces pieces;
+    struct record record;
+    FD_AUTO int dir = open_dir(parent, id, err);
+    if (dir < 0)
+        return dir;
+    int recorded = record_read(dir, &record, err);
+    int code = recorded < 0 ? recorded : list_pieces(dir, &pieces, err);
+    if (code < 0)
+        return code;
+    struct proc_output output = {.size = recorded ? record.output : 0};
+    for (size_t i = 0; i < pieces.count; i++) {
+        uint64_t end = pieces.at[i].start + pieces.at[i].size;
+        output.size = end > output.size ? end : output.size;
+        output.kept += pieces.at[i].size;
+    }
+    output.kept = output.kept > output.size ? output.size : output.kept;
+    output.dropped = output.size - output.kept;
+    *fill = output;
+    return 0;
+}
+
+/* The piece that has the byte at offset or, when none has, the first one behind it. */
+static const struct piece *choose(const struct pieces *pieces, uint64_t offset)
+{
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct piece *p = &pieces->at[i];
+        if (p->size > 0 && offset < p->start + p->size)
+            return p;
+    }
+    return NULL;
+}
+
+static int open_piece(int dir, uint64_t start)
+{
+    char name[32];
+    snprintf(name, sizeof name, start > 0 ? SHIM_OUT ".%llu" : SHIM_OUT, (unsigned long long)start);
+    return openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Bytes read from the piece at offset, 0 at its end, -1 with errno. */
+static ssize_t read_piece(int dir, const struct piece *piece, uint64_t offset, char *fill, size_t size)
+{
+    FD_AUTO int fd = open_piece(dir, piece->start);
+    if (fd < 0)
+        return -1;
+    ssize_t n;
+    do
+        n = pread(fd, fill, size, (off_t)(offset - piece->start));
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* What stands at offset and, without a gap, behind it. *offset moves to the first byte given. */
+static ssize_t read_run(int dir, const struct pieces *pieces, uint64_t *offset, char *fill, size_t size)
+{
+    size_t len = 0;
+    while (len < size) {
+        const struct piece *p = choose(pieces, *offset + len);
+        if (!p || (len > 0 && p->start > *offset + len))
+            break;
+        uint64_t from = p->start > *offset + len ? p->start : *offset + len;
+        ssize_t n = read_piece(dir, p, from, fill + len, size - len);
+        if (n <= 0)
+            return len > 0 ? (ssize_t)len : n;
+        if (len == 0)
+            *offset = from;
+        len += (size_t)n;
+    }
+    return (ssize_t)len;
+}
+
+int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, size_t size, rouse_error *err)
+{
+    FD_AUTO int dir = open_dir(parent, id, err);
+    if (dir < 0)
+        return dir;
+    if (size > INT32_MAX)
+        size = INT32_MAX;
+    for (int i = 0; i < TRIES; i++) {
+        struct pieces pieces;
+        int code = list_pieces(dir, &pieces, err);
+        if (code < 0)
+            return code;
+        ssize_t n = read_run(dir, &pieces, offset, fill, size);
+        if (n >= 0)
+            return (int)n;
+        if (errno != ENOENT)
+            break;
+    }
+    return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot read the output of '%s'", id);
+}
+
+bool proc_is_ready(int parent, const char *id)
+{
+    FD_AUTO int dir = open_dir(parent, id, NULL);
+    return dir >= 0 && faccessat(dir, SHIM_READY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}

@@ -1,0 +1,58 @@
+/* What rouse-shim and the library agree on. A newer library talks to supervisors that an older one started, so nothing here
+ * changes its meaning: messages and fields are only added, and unknown ones are ignored by both sides. */
+#ifndef PROC_PROTOCOL_H
+#define PROC_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHIM_PROTOCOL 1
+
+/* The descriptors a supervisor is started with. */
+enum {
+    SHIM_FD_DIR = 3, /* the task's directory */
+    SHIM_FD_LOCK,    /* its lock, held */
+    SHIM_FD_REPORT,  /* a pipe to the starter: one line, below */
+    SHIM_FD_OWNER,   /* with --session: a pidfd of the starter */
+    SHIM_FD_END
+};
+
+/* Lines on SHIM_FD_REPORT. */
+#define SHIM_STARTED "started "   /* + the command's pid */
+#define SHIM_RECORDED "recorded " /* + errno: the command could not be executed; the exit record says so */
+#define SHIM_FAILED "failed "     /* + errno; nothing was started, nothing recorded */
+
+/* Files in the task's directory. */
+#define SHIM_LOCK "lock"
+#define SHIM_CTL "ctl"
+#define SHIM_OUT "out"
+#define SHIM_READY "ready"
+#define SHIM_EXIT "exit"
+#define SHIM_EXIT_TMP "exit.tmp"
+
+/* Messages on ctl, a SOCK_SEQPACKET socket: one packet each, words separated by single spaces. */
+#define SHIM_SAY_HELLO "rouse-shim " /* + SHIM_PROTOCOL; comes first */
+#define SHIM_SAY_BUSY "busy"         /* too many listeners; hangs up */
+#define SHIM_SAY_READY "ready"
+#define SHIM_SAY_ENDED "ended"
+#define SHIM_SAY_STUCK "stuck"
+#define SHIM_ASK_WATCH "watch"
+#define SHIM_ASK_TAKEN "taken"
+#define SHIM_ASK_CANCEL "cancel " /* + signal, grace in ms, who, reason (the rest, may be empty) */
+
+/* The exit record's last member is the checksum of what stands before it, so that a torn or changed one is no record. */
+#define SHIM_EXIT_CHECK ",\"check\":"
+
+/* CRC-32 (ISO-HDLC), bit by bit: records are small. */
+static inline uint32_t shim_checksum(const char *bytes, size_t len)
+{
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
+    }
+    return ~crc;
+}
+
+#endif

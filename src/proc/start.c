@@ -1,0 +1,278 @@
+/* Starting a supervisor: its words, its environment, its descriptors; then waiting for the one line in which it says that
+ * it has taken over. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "proc/proc.h"
+#include "proc/protocol.h"
+#include "proc/record.h"
+
+#define FIXED_WORDS 32 /* at most, besides the reaper's and the command's */
+#define NUMBERS 4
+
+struct launch {
+    const char **argv, **env;
+    size_t argc;
+    char numbers[NUMBERS][24]; /* words that argv borrows */
+    size_t n_numbers;
+    char id[64], token[128];   /* variables that env borrows */
+    int dir, lock, report_in, report_out, owner;
+};
+
+static size_t count_words(const char *const *words)
+{
+    size_t n = 0;
+    while (words && words[n])
+        n++;
+    return n;
+}
+
+static void add_word(struct launch *l, const char *word)
+{
+    l->argv[l->argc++] = word;
+}
+
+static void add_option(struct launch *l, const char *option, const char *value)
+{
+    if (value) {
+        add_word(l, option);
+        add_word(l, value);
+    }
+}
+
+static void add_number(struct launch *l, const char *option, uint64_t number)
+{
+    char *digits = l->numbers[l->n_numbers];
+    if (number == 0)
+        return;
+    snprintf(digits, sizeof l->numbers[0], "%llu", (unsigned long long)number);
+    l->n_numbers++;
+    add_option(l, option, digits);
+}
+
+static int make_words(struct launch *l, const struct proc_start *s)
+{
+    size_t reaper = count_words(s->reaper), command = count_words(s->argv);
+    l->argv = calloc(FIXED_WORDS + reaper + command, sizeof *l->argv);
+    if (!l->argv)
+        return -1;
+    add_word(l, "rouse-shim");
+    add_option(l, "--id", s->id);
+    add_option(l, "--cwd", s->cwd);
+    add_option(l, "--bell", s->bell);
+    add_option(l, "--ready-when", s->ready_when);
+    add_number(l, "--timeout", s->timeout_ms);
+    add_number(l, "--idle-timeout", s->idle_timeout_ms);
+    add_number(l, "--grace", s->grace_ms);
+    if (s->session)
+        add_word(l, "--session");
+    add_number(l, "--reaper", reaper);
+    for (size_t i = 0; i < reaper; i++)
+        add_word(l, s->reaper[i]);
+    add_word(l, "--");
+    for (size_t i = 0; i < command; i++)
+        add_word(l, s->argv[i]);
+    return 0;
+}
+
+static bool names_task(const char *variable)
+{
+    return strncmp(variable, "ROUSE_TASK=", 11) == 0 || strncmp(variable, "ROUSE_TASK_TOKEN=", 17) == 0;
+}
+
+static int make_environment(struct launch *l, const struct proc_start *s)
+{
+    size_t used = 0, given = count_words(s->env);
+    l->env = calloc(given + 3, sizeof *l->env);
+    if (!l->env)
+        return -1;
+    for (size_t i = 0; i < given; i++) {
+        if (!names_task(s->env[i]))
+            l->env[used++] = s->env[i];
+    }
+    snprintf(l->id, sizeof l->id, "ROUSE_TASK=%s", s->id);
+    snprintf(l->token, sizeof l->token, "ROUSE_TASK_TOKEN=%s", s->token);
+    l->env[used++] = l->id;
+    l->env[used] = l->token;
+    return 0;
+}
+
+/* Above the descriptors they will become in the supervisor, so that no dup2 there closes another one's source. */
+static int lift(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, SHIM_FD_END);
+}
+
+static int open_descriptors(struct launch *l, int dir, int lock, bool session)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return -1;
+    l->report_in = report[0];
+    l->report_out = lift(report[1]);
+    l->dir = lift(dir);
+    l->lock = lift(lock);
+    close(report[1]);
+    if (l->report_out < 0 || l->dir < 0 || l->lock < 0)
+        return -1;
+    if (session) {
+        FD_AUTO int self = pidfd_open(getpid(), 0);
+        l->owner = self < 0 ? -1 : lift(self);
+        return l->owner < 0 ? -1 : 0;
+    }
+    return 0;
+}
+
+static void launch_done(struct launch *l)
+{
+    free(l->argv);
+    free(l->env);
+    fd_close(&l->dir);
+    fd_close(&l->lock);
+    fd_close(&l->report_in);
+    fd_close(&l->report_out);
+    fd_close(&l->owner);
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, const struct launch *l)
+{
+    int e = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
+    e = e ? e : posix_spawn_file_actions_adddup2(actions, 0, 1);
+    e = e ? e : posix_spawn_file_actions_adddup2(actions, 0, 2);
+    e = e ? e : posix_spawn_file_actions_adddup2(actions, l->dir, SHIM_FD_DIR);
+    e = e ? e : posix_spawn_file_actions_adddup2(actions, l->lock, SHIM_FD_LOCK);
+    e = e ? e : posix_spawn_file_actions_adddup2(actions, l->report_out, SHIM_FD_REPORT);
+    if (l->owner >= 0)
+        e = e ? e : posix_spawn_file_actions_adddup2(actions, l->owner, SHIM_FD_OWNER);
+    return e;
+}
+
+/* The supervisor begins with every signal blocked and none ignored, whatever the caller has done to its own. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t all, resettable;
+    sigfillset(&all);
+    sigfillset(&resettable);
+    sigdelset(&resettable, SIGKILL);
+    sigdelset(&resettable, SIGSTOP);
+    int e = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    e = e ? e : posix_spawnattr_setsigmask(attributes, &all);
+    return e ? e : posix_spawnattr_setsigdefault(attributes, &resettable);
+}
+
+/* 0 or errno. */
+static int spawn(const struct launch *l, const char *shim, pid_t *ret_child)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int e = posix_spawn_file_actions_init(&actions);
+    if (e)
+        return e;
+    e = posix_spawnattr_init(&attributes);
+    if (e == 0) {
+        e = add_actions(&actions, l);
+        e = e ? e : set_attributes(&attributes);
+        e = e ? e : posix_spawn(ret_child, shim, &actions, &attributes, (char *const *)l->argv, (char *const *)l->env);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return e;
+}
+
+/* The line, or "" when the supervisor went without one. False when it said nothing for too long. */
+static bool read_line(int fd, char *fill, size_t size)
+{
+    size_t len = 0;
+    while (len + 1 < size && !memchr(fill, '\n', len)) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = poll(&p, 1, LIMIT_START_MS);
+        if (ready == 0)
+            return false;
+        ssize_t n = ready < 0 ? -1 : read(fd, fill + len, size - 1 - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    fill[len] = '\0';
+    return true;
+}
+
+static bool begins(const char *line, const char *word)
+{
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+static int await(const struct launch *l, const struct proc_start *s, int dir, pid_t *ret_command, rouse_error *err)
+{
+    char line[64];
+    struct record record;
+    bool answered = read_line(l->report_in, line, sizeof line);
+    if (answered && begins(line, SHIM_STARTED)) {
+        *ret_command = (pid_t)strtol(line + strlen(SHIM_STARTED), NULL, 10);
+        return 0;
+    }
+    /* It may have died between its record and its word: the record counts. */
+    if (answered && (begins(line, SHIM_RECORDED) || record_read(dir, &record, NULL) > 0)) {
+        *ret_command = 0;
+        return 0;
+    }
+    uint64_t killed;
+    proc_sweep(s->token, &killed, NULL);
+    if (answered && begins(line, SHIM_FAILED))
+        return rouse_fail_errno(err, ROUSE_EIO, (int)strtol(line + strlen(SHIM_FAILED), NULL, 10), "the supervisor of '%s' cannot start", s->id);
+    return rouse_fail(err, ROUSE_EIO, "the supervisor of '%s' %s before it had started the command", s->id, answered ? "ended" : "hung");
+}
+
+static int check(const struct proc_start *s, rouse_error *err)
+{
+    size_t hex = strspn(s->token, "0123456789abcdef");
+    if (!s->argv || !s->argv[0])
+        return rouse_fail(err, ROUSE_EINVAL, "no command");
+    if (hex != 32 || s->token[hex] != '\0')
+        return rouse_fail(err, ROUSE_EINVAL, "the token of '%s' is not 32 hex digits", s->id);
+    if (strlen(s->id) > LIMIT_TASK_ID)
+        return rouse_fail(err, ROUSE_EINVAL, "'%s' is no task id", s->id);
+    return s->ready_when ? proc_check_pattern(s->ready_when, err) : 0;
+}
+
+int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err)
+{
+    struct launch l = {.dir = -1, .lock = -1, .report_in = -1, .report_out = -1, .owner = -1};
+    pid_t child = -1;
+    int code = check(start, err);
+    if (code < 0)
+        return code;
+    if (make_words(&l, start) < 0 || make_environment(&l, start) < 0) {
+        launch_done(&l);
+        return rouse_fail_memory(err);
+    }
+    if (open_descriptors(&l, dir, lock, start->session) < 0) {
+        code = rouse_fail_errno(err, ROUSE_EIO, errno, "no descriptors for the supervisor of '%s'", start->id);
+    } else {
+        int e = spawn(&l, start->shim, &child);
+        if (e)
+            code = rouse_fail_errno(err, e == ENOMEM ? ROUSE_ENOMEM : ROUSE_EIO, e, "cannot start the supervisor '%s'", start->shim);
+    }
+    fd_close(&l.report_out);
+    if (code == 0) {
+        code = await(&l, start, dir, ret_command, err);
+        /* Only the first stage, which has ended or is about to; the supervisor itself is nobody's child. */
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    launch_done(&l);
+    return code;
+}

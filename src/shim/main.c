@@ -1,0 +1,327 @@
+/* Options, becoming a supervisor, the loop, handing over. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+#include "shim/text.h"
+
+static uint64_t clock_ms(clockid_t id)
+{
+    struct timespec t = {0};
+    clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t shim_now_ms(void)
+{
+    return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t shim_wall_ms(void)
+{
+    return clock_ms(CLOCK_REALTIME);
+}
+
+void shim_ring(const struct shim *s)
+{
+    if (s->bell)
+        utimensat(AT_FDCWD, s->bell, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+void shim_point(const struct shim *s, const char *point)
+{
+    if (s->die_at && strcmp(s->die_at, point) == 0)
+        kill(getpid(), SIGKILL);
+}
+
+/* ---- options: rouse-shim [--option value]… -- command… ---- */
+
+static void print(int fd, const char *line)
+{
+    ssize_t n = write(fd, line, strlen(line));
+    (void)n;
+}
+
+static bool take_number(uint64_t *fill, const char *value)
+{
+    return value && text_read_u64(&value, fill) && *value == '\0';
+}
+
+static bool take_option(struct shim *s, const char *option, char *value)
+{
+    const struct {
+        const char *name;
+        const char **text;
+        uint64_t *number;
+    } options[] = {
+        {"--id", &s->id, NULL},
+        {"--cwd", &s->cwd, NULL},
+        {"--bell", &s->bell, NULL},
+        {"--ready-when", &s->ready_when, NULL},
+        {"--die-at", &s->die_at, NULL},
+        {"--timeout", NULL, &s->timeout_ms},
+        {"--idle-timeout", NULL, &s->idle_timeout_ms},
+        {"--grace", NULL, &s->grace_ms},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(option, options[i].name) != 0)
+            continue;
+        if (options[i].number)
+            return take_number(options[i].number, value);
+        *options[i].text = value;
+        return value != NULL;
+    }
+    return false;
+}
+
+/* --reaper N word1 … wordN: moved down by one, which makes room for the NULL behind them. Returns how many words. */
+static int take_reaper(struct shim *s, int argc, char **argv)
+{
+    uint64_t n;
+    if (argc < 1 || !take_number(&n, argv[0]) || n < 1 || n >= (uint64_t)argc)
+        return -1;
+    memmove(argv, argv + 1, n * sizeof *argv);
+    argv[n] = NULL;
+    s->reaper = argv;
+    return (int)n + 1;
+}
+
+static bool take_options(struct shim *s, int argc, char **argv)
+{
+    int i = 1;
+    while (i < argc && strcmp(argv[i], "--") != 0) {
+        int words = 2;
+        if (strcmp(argv[i], "--session") == 0) {
+            s->session = true;
+            words = 1;
+        } else if (strcmp(argv[i], "--reaper") == 0) {
+            words = take_reaper(s, argc - i - 1, argv + i + 1) + 1;
+            if (words == 0)
+                return false;
+        } else if (!take_option(s, argv[i], argv[i + 1])) {
+            return false;
+        }
+        i += words;
+    }
+    s->command = argv + i + 1;
+    return i + 1 < argc;
+}
+
+/* ---- becoming a supervisor ---- */
+
+static void report(const char *word, uint64_t number)
+{
+    char line[40];
+    struct text text = {.at = line, .size = sizeof line};
+    text_add(&text, word);
+    text_add_u64(&text, number);
+    text_add(&text, "\n");
+    print(SHIM_FD_REPORT, line);
+    close(SHIM_FD_REPORT);
+}
+
+static _Noreturn void fail(int errnum)
+{
+    report(SHIM_FAILED, (uint64_t)errnum);
+    _exit(1);
+}
+
+static void close_what_is_not_ours(struct shim *s)
+{
+    int first_free = s->session ? SHIM_FD_END : SHIM_FD_OWNER;
+    for (int fd = SHIM_FD_DIR; fd < first_free; fd++) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+            print(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
+            _exit(2);
+        }
+    }
+    close_range((unsigned)first_free, ~0u, 0);
+    s->owner = s->session ? SHIM_FD_OWNER : -1;
+}
+
+/* The starter waits for its own child, so that none stays behind as a zombie, and the supervisor belongs to nobody. */
+static void leave_starter(void)
+{
+    pid_t child = fork();
+    if (child < 0)
+        fail(errno);
+    if (child > 0)
+        _exit(0);
+    setsid();
+}
+
+/* No signal may end a supervisor: all are blocked, and only those of children are read. */
+static void block_signals(struct shim *s)
+{
+    sigset_t all, children;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    s->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void become_supervisor(struct shim *s)
+{
+    int errnum;
+    shim_point(s, "spawned");
+    leave_starter();
+    shim_point(s, "detached");
+    block_signals(s);
+    s->umask = umask(077);
+    s->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->signals < 0 || s->proc < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        fail(errno);
+    if ((errnum = output_open(s)) != 0 || (errnum = record_prepare(s)) != 0 || (errnum = control_open(s)) != 0)
+        fail(errnum);
+}
+
+/* ---- the loop ---- */
+
+enum { ON_SIGNALS, ON_OUTPUT, ON_OWNER, ON_CTL, ON_LISTENERS };
+
+static int sleep_time(uint64_t until)
+{
+    uint64_t now = shim_now_ms();
+    if (until == SHIM_NEVER)
+        return -1;
+    uint64_t left = until > now ? until - now : 0;
+    return left > 3600000 ? 3600000 : (int)left;
+}
+
+static void read_signals(struct shim *s)
+{
+    struct signalfd_siginfo info[4];
+    ssize_t n = read(s->signals, info, sizeof info);
+    (void)n; /* ending_step asks the kernel which children ended */
+}
+
+static void turn(struct shim *s, uint64_t until)
+{
+    struct pollfd p[ON_LISTENERS + LIMIT_LISTENERS];
+    int count = ON_LISTENERS;
+    p[ON_SIGNALS] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    p[ON_OUTPUT] = (struct pollfd){.fd = s->output.pipe, .events = POLLIN};
+    p[ON_OWNER] = (struct pollfd){.fd = s->owner, .events = POLLIN};
+    p[ON_CTL] = (struct pollfd){.fd = s->ctl, .events = POLLIN};
+    for (int i = 0; i < LIMIT_LISTENERS; i++)
+        p[count++] = (struct pollfd){.fd = s->listeners[i].fd, .events = POLLIN};
+    if (poll(p, (nfds_t)count, sleep_time(until)) <= 0)
+        return;
+    if (p[ON_SIGNALS].revents)
+        read_signals(s);
+    if (p[ON_OUTPUT].revents)
+        output_read(s);
+    for (int i = 0; i < LIMIT_LISTENERS; i++) {
+        if (p[ON_LISTENERS + i].revents && s->listeners[i].fd >= 0)
+            control_serve(s, &s->listeners[i]);
+    }
+    if (p[ON_CTL].revents)
+        control_accept(s);
+    if (p[ON_OWNER].revents) {
+        close(s->owner);
+        s->owner = -1;
+        ending_ask(s, "parent", "", SIGTERM, s->grace_ms);
+    }
+}
+
+static void supervise(struct shim *s)
+{
+    for (;;) {
+        ending_step(s);
+        if (s->ending.phase == PHASE_GONE)
+            break;
+        turn(s, ending_next(s));
+    }
+    output_finish(s);
+}
+
+/* ---- handing over ---- */
+
+/* Pending signals would end the reaper the moment they are unblocked: ignoring them throws them away. */
+static void restore_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int i = 1; i <= SIGRTMAX; i++) {
+        signal(i, SIG_IGN);
+        signal(i, SIG_DFL);
+    }
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void exec_reaper(struct shim *s)
+{
+    shim_point(s, "before-reaper");
+    unsetenv("ROUSE_TASK");
+    unsetenv("ROUSE_TASK_TOKEN");
+    umask(s->umask);
+    restore_signals();
+    execvp(s->reaper[0], s->reaper);
+}
+
+/* The ending is on disk. A runtime that watches takes it into the store; if none does, the reaper is executed for it; if
+ * that is not possible either, whoever looks next finds the record. */
+static void hand_over(struct shim *s)
+{
+    uint64_t until = shim_now_ms() + LIMIT_TAKEN_MS;
+    shim_ring(s);
+    control_tell(s, SHIM_SAY_ENDED, true, true);
+    shim_point(s, "told");
+    while (!s->taken && control_is_watched(s) && shim_now_ms() < until)
+        turn(s, until);
+    unlinkat(SHIM_FD_DIR, SHIM_CTL, 0);
+    if (!s->taken && s->reaper)
+        exec_reaper(s);
+}
+
+static void run(struct shim *s)
+{
+    s->started_at_ms = s->ended_at_ms = shim_wall_ms();
+    s->last_output = shim_now_ms();
+    s->deadline = s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
+    shim_point(s, "before-command");
+    int errnum = command_start(s);
+    if (errnum < 0)
+        fail(-errnum);
+    s->exec_errno = errnum;
+    shim_point(s, "command-started");
+    if (errnum == 0) {
+        report(SHIM_STARTED, (uint64_t)s->leader);
+        shim_point(s, "reported");
+        supervise(s);
+    }
+    s->ending.phase = PHASE_GONE;
+    if ((errnum = record_write(s)) != 0)
+        _exit(1);
+    if (s->exec_errno != 0)
+        report(SHIM_RECORDED, (uint64_t)s->exec_errno);
+    hand_over(s);
+}
+
+int main(int argc, char **argv)
+{
+    static struct shim shim;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        print(STDOUT_FILENO, "rouse-shim " ROUSE_VERSION "\n");
+        return 0;
+    }
+    if (!take_options(&shim, argc, argv)) {
+        print(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
+        return 2;
+    }
+    close_what_is_not_ours(&shim);
+    become_supervisor(&shim);
+    run(&shim);
+    return 0;
+}
