@@ -118,34 +118,45 @@ static void check_wal(struct checking *c)
     free(path);
 }
 
-static int check_counter(struct checking *c, rouse_error *err)
+/* Is there an id that is not below next, and which is the highest? 1, 0, or an error. */
+static int find_ids_above(struct sqlite_store *s, uint64_t next, uint64_t *ret_highest, rouse_error *err)
 {
-    uint64_t next = 0;
-    uint64_t taken = 0;
-    int code = sqlite_number(c->s, SQL_COUNTER_GET, &next, err, "");
     sqlite3_stmt *statement;
-    if (code == 0)
-        say(c, ERROR, "the counter of task numbers is missing: bring back a copy of the store");
-    if (code == 1)
-        code = sqlite_bind(c->s, SQL_ENTRY_IDS, &statement, err, "");
+    bool any = false;
+    int code = sqlite_bind(s, SQL_ENTRY_IDS, &statement, err, "");
     if (code < 0)
         return code;
-    while ((code = sqlite_step(c->s, statement, err)) == 1) {
+    while ((code = sqlite_step(s, statement, err)) == 1) {
         const char *entry = NULL;
         uint64_t number;
         code = sqlite_read(statement, err, "t", &entry);
         if (code < 0)
             break;
-        if (entry && storage_task_number(entry, &number) && number >= next)
-            taken = number > taken ? number : taken;
+        if (!entry || !storage_task_number(entry, &number) || number < next)
+            continue;
+        *ret_highest = any && *ret_highest > number ? *ret_highest : number;
+        any = true;
     }
     sqlite3_reset(statement);
-    if (code == 0 && taken > 0)
+    return code < 0 ? code : any;
+}
+
+static int check_counter(struct checking *c, rouse_error *err)
+{
+    uint64_t next = 0;
+    uint64_t highest = 0;
+    int code = sqlite_number(c->s, SQL_COUNTER_GET, &next, err, "");
+    if (code == 0)
+        say(c, ERROR, "the counter of task numbers is missing: bring back a copy of the store");
+    if (code != 1)
+        return code;
+    code = find_ids_above(c->s, next, &highest, err);
+    if (code == 1)
         say(c, ERROR, "task 'bg_%llu' is above the counter of task numbers (%llu): its id may be given out again",
-            (unsigned long long)taken, (unsigned long long)next);
+            (unsigned long long)highest, (unsigned long long)next);
     else if (code == 0)
         say(c, FINE, "the next task is 'bg_%llu'", (unsigned long long)next);
-    return code;
+    return code < 0 ? code : 0;
 }
 
 int sqlite_check(void *backend, storage_report *report, void *userdata, rouse_error *err)

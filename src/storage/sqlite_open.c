@@ -124,9 +124,9 @@ static int set_up(struct sqlite_store *s, const rouse_store_options *options, ro
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     int version;
-    int code = sqlite_schema_version(s, &version, err);
+    int code = sqlite_prepare_transactions(s, err);
     if (code == 0)
-        code = sqlite_prepare_transactions(s, err);
+        code = sqlite_schema_version(s, &version, err);
     if (code < 0)
         return code;
     if (options->read_only) {

@@ -72,25 +72,40 @@ static int read_int(struct sqlite_store *s, const char *sql, int *ret_value, rou
     return code < 0 ? code : 0;
 }
 
+struct header {
+    int application, version, objects;
+};
+
+static int read_header(struct sqlite_store *s, struct header *fill, rouse_error *err)
+{
+    int code = read_int(s, "PRAGMA application_id", &fill->application, err);
+    if (code == 0)
+        code = read_int(s, "PRAGMA user_version", &fill->version, err);
+    return code < 0 ? code : read_int(s, "SELECT count(*) FROM sqlite_schema", &fill->objects, err);
+}
+
+/* In one transaction: a store that another process is making just now must not look half made. */
+static int read_header_at_once(struct sqlite_store *s, struct header *fill, rouse_error *err)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        return read_header(s, fill, err);
+    int code = sqlite_begin_read(s, err);
+    return code < 0 ? code : sqlite_end(s, read_header(s, fill, err), err);
+}
+
 int sqlite_schema_version(struct sqlite_store *s, int *ret_version, rouse_error *err)
 {
-    int application = 0;
-    int version = 0;
-    int objects = 0;
-    int code = read_int(s, "PRAGMA application_id", &application, err);
-    if (code == 0)
-        code = read_int(s, "PRAGMA user_version", &version, err);
-    if (code == 0)
-        code = read_int(s, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    struct header is = {0};
+    int code = read_header_at_once(s, &is, err);
     if (code < 0)
         return code;
-    bool fresh = application == 0 && version == 0 && objects == 0;
-    if (!fresh && (application != APPLICATION_ID || version < 1))
+    bool fresh = is.application == 0 && is.version == 0 && is.objects == 0;
+    if (!fresh && (is.application != APPLICATION_ID || is.version < 1))
         return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is a database of another program; name another store", s->shown);
-    if (version > sqlite_newest_version())
+    if (is.version > sqlite_newest_version())
         return rouse_fail(err, ROUSE_ESTORE, "store '%s' is of version %d, this rouse knows up to %d; use a newer rouse",
-                          s->shown, version, sqlite_newest_version());
-    *ret_version = version;
+                          s->shown, is.version, sqlite_newest_version());
+    *ret_version = is.version;
     return 0;
 }
 

@@ -15,8 +15,10 @@ struct kept_item {
     struct arena texts;
 };
 
+enum item_action { PUT, REMOVE, CLEAR, FAIL };
+
 struct item_update {
-    enum { PUT, REMOVE, CLEAR, FAIL } what;
+    enum item_action what;
     char *entry;
     struct kept_item *item;
 };
@@ -139,7 +141,7 @@ static void release_update(void *update)
     free(u);
 }
 
-static void *new_update(int what, const char *entry, const struct item *item)
+static void *new_update(enum item_action what, const char *entry, const struct item *item)
 {
     struct item_update *u = calloc(1, sizeof *u);
     if (!u)

@@ -1,4 +1,5 @@
-/* The conformance suite: every line of rouse/store.h, on every backend. A new backend is one row in `backends`. */
+/* The conformance suite: every line of rouse/store.h, on every backend. A new backend is one row in `backends`. It is longer
+ * than a file should be, because a backend passes all of it or is none. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
