@@ -1,0 +1,33 @@
+/* One POST, its answer in pieces. The only file that knows libcurl is http.c. */
+#ifndef MODEL_HTTP_H
+#define MODEL_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct http;
+
+/* Loads libcurl. Returns http_close. ROUSE_EUNSUPPORTED, ROUSE_ENOMEM. */
+int http_open(struct http **ret_http, rouse_error *err);
+void http_close(struct http *http); /* takes NULL */
+
+struct http_post {
+    const char *url;
+    const char *bearer; /* sent as Authorization, never shown; NULL = none */
+    const char *body;   /* JSON */
+    size_t len;
+    uint64_t connect_ms, silence_ms;
+    /* A piece of the answer and its status. Negative ends the transfer, and http_post returns it. */
+    int (*data)(void *userdata, long status, const char *bytes, size_t len, rouse_error *err);
+    bool (*interrupted)(void *userdata);
+    void *userdata;
+};
+
+/* *ret_status: of the answer, 0 when there was none; also set on failure. ROUSE_EREMOTE with the cause in a few words,
+ * ROUSE_EINTERRUPTED, what data returned, ROUSE_ENOMEM. */
+int http_post(struct http *http, const struct http_post *post, long *ret_status, rouse_error *err);
+
+#endif
