@@ -95,8 +95,8 @@ extern const struct command *const cli_commands[]; /* NULL-terminated, in the or
 const struct command *command_find(const char *name); /* or NULL */
 
 /* Reads argv[0..argc) into fill (zeroed, command->options_size bytes, its `common` may be set already). Operands are moved
- * to the front of argv, in order; *ret_operands is their number. Returns 0, 1 when --help was asked for, or ROUSE_EINVAL,
- * ROUSE_ENOMEM. Call options_done afterwards in any case. */
+ * to the front of argv, in order, with a NULL behind them (argv has room for one at argc); *ret_operands is their number.
+ * Returns 0, 1 when --help was asked for, or ROUSE_EINVAL, ROUSE_ENOMEM. Call options_done afterwards in any case. */
 int options_parse(const struct command *command, char **argv, size_t argc, void *fill, size_t *ret_operands,
                   rouse_error *err);
 void options_done(const struct command *command, void *fill);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -25,8 +23,6 @@
 
 #define FEW_FILES 256
 #define FEW_PROCESSES 200
-#define LITTLE_SPACE (1ull << 30)
-#define NO_SPACE (64ull << 20)
 #define SHIM_PATIENCE_MS 5000
 
 struct doctor_options {
@@ -104,25 +100,6 @@ static void check_limit(struct doctor *d, int which, rlim_t few, const char *wha
               limit.rlim_cur < few ? "; raise it with: ulimit " : "", limit.rlim_cur < few ? flag : "");
 }
 
-static void check_space(struct doctor *d, const char *path)
-{
-    struct statvfs fs;
-    if (statvfs(path, &fs) != 0)
-        return;
-    unsigned long long bytes = (unsigned long long)fs.f_bavail * fs.f_frsize;
-    int level = bytes < NO_SPACE ? BROKEN : bytes < LITTLE_SPACE ? WARNING : FINE;
-    tellf(d, level, "disk space for the store: %llu MiB%s", bytes >> 20, level > FINE ? "; free some, output of tasks is kept there" : "");
-    if (fs.f_favail < 1000 && fs.f_files > 0)
-        tellf(d, WARNING, "the store's file system has %llu inodes left", (unsigned long long)fs.f_favail);
-}
-
-static void check_rights(struct doctor *d, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && (st.st_mode & 077) != 0)
-        tellf(d, WARNING, "others may look into the store '%s'; close it with: chmod 700 '%s'", path, path);
-}
-
 /* ---- the supervisor ---- */
 
 /* What `shim --version` prints, without the line break; false when it cannot be run or takes too long. */
@@ -181,16 +158,10 @@ static void check_store(struct doctor *d)
 {
     rouse_error err = {0};
     int code = cli_open(d->cli, true, &err);
-    if (code == 0) {
-        tellf(d, FINE, "store '%s'", rouse_store_path(d->cli->store));
+    if (code == 0)
         code = rouse_store_check(d->cli->store, tell, d, &err);
-    }
     if (code < 0)
         tellf(d, BROKEN, "%s", err.message);
-    if (d->cli->store) {
-        check_rights(d, rouse_store_path(d->cli->store));
-        check_space(d, rouse_store_path(d->cli->store));
-    }
 }
 
 static int conclude(struct doctor *d, rouse_error *err)

@@ -174,7 +174,6 @@ static int cancel(struct cli *cli, const char *id, bool json, rouse_error *err)
     /* One more Ctrl-C ends this program; the supervisor goes on with what it was asked. */
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     int code = rouse_task_cancel(cli->manager, id, &how, NULL, err);
     if (code == 0)
@@ -186,9 +185,13 @@ static int cancel(struct cli *cli, const char *id, bool json, rouse_error *err)
     return code;
 }
 
-static int detach(struct cli *cli, const char *id, bool json, int signals, rouse_error *err)
+/* The first Ctrl-C. What lives no longer than this program cannot be left running. */
+static int detach(struct cli *cli, const rouse_task *task, bool json, int signals, rouse_error *err)
 {
+    const char *id = task->task_id;
     signals_take(signals, 0);
+    if (task->ext.session)
+        return cancel(cli, id, json, err);
     fprintf(stderr, "rouse: %s goes on; rouse logs -f %s follows it, rouse cancel %s ends it (so does Ctrl-C again, now)\n", id,
             id, id);
     return signals_take(signals, AGAIN_MS) ? cancel(cli, id, json, err) : INTERRUPTED_STATUS;
@@ -201,7 +204,7 @@ static int attend(struct cli *cli, const rouse_task *started, bool json, int sig
         .cli = cli, .id = started->task_id, .interrupt = signals, .write = json ? write_nothing : write_through};
     int code = follow_to_end(&follow, &ended, err);
     if (code == ROUSE_EINTERRUPTED)
-        return detach(cli, started->task_id, json, signals, err);
+        return detach(cli, started, json, signals, err);
     if (code < 0)
         return code;
     code = report_end(ended, json, err);
@@ -259,7 +262,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     if (code == 0)
         code = cli_open(cli, false, err);
     if (code == 0 && !o->detach)
-        code = signals_open(&signals, err);
+        code = signals_open(false, &signals, err);
     return code == 0 ? run_task(cli, o, signals, err) : code;
 }
 

@@ -30,7 +30,7 @@ static int unknown_command(const char *name, rouse_error *err)
 {
     const char *meant = suggest(name, command_name, cli_commands);
     if (meant)
-        return rouse_fail(err, ROUSE_EINVAL, "unknown command '%.80s', did you mean '%s'? see 'rouse --help'", name, meant);
+        return rouse_fail(err, ROUSE_EINVAL, "unknown command '%.80s' (did you mean '%s'?); see 'rouse --help'", name, meant);
     return rouse_fail(err, ROUSE_EINVAL, "unknown command '%.80s'; see 'rouse --help'", name);
 }
 

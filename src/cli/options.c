@@ -41,7 +41,7 @@ static int unknown(const struct parse *p, const char *word, size_t len)
         memcpy(name, word, len);
     const char *meant = word[1] == '-' && len > 2 ? suggest(name + 2, row_name, p->command->options) : NULL;
     if (meant)
-        return misuse(p, "unknown option '%.*s', did you mean '--%s'?", (int)(len < 80 ? len : 80), word, meant);
+        return misuse(p, "unknown option '%.*s' (did you mean '--%s'?)", (int)(len < 80 ? len : 80), word, meant);
     return misuse(p, "unknown option '%.*s'", (int)(len < 80 ? len : 80), word);
 }
 
@@ -168,9 +168,11 @@ int options_parse(const struct command *command, char **argv, size_t argc, void 
             return code;
     }
     int code = check_operands(&p, operands);
-    if (code == 0)
-        *ret_operands = operands;
-    return code;
+    if (code < 0)
+        return code;
+    argv[operands] = NULL;
+    *ret_operands = operands;
+    return 0;
 }
 
 void options_done(const struct command *command, void *fill)

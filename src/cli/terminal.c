@@ -63,9 +63,9 @@ void terminal_write(struct terminal_filter *filter, FILE *stream, const char *te
     }
 }
 
-int signals_open(int *ret_fd, rouse_error *err)
+int signals_open(bool with_term, int *ret_fd, rouse_error *err)
 {
-    static const int wanted[] = {SIGINT, SIGTERM};
+    const int wanted[] = {SIGINT, with_term ? SIGTERM : SIGINT};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {

@@ -21,9 +21,9 @@ struct terminal_filter {
 };
 void terminal_write(struct terminal_filter *filter, FILE *stream, const char *text, size_t len);
 
-/* Ctrl-C as a descriptor. Blocks SIGINT and SIGTERM (those not ignored) for this process; *ret_fd is readable once one came
- * (close). ROUSE_EIO. */
-int signals_open(int *ret_fd, rouse_error *err);
+/* Ctrl-C as a descriptor. Blocks SIGINT (unless it is ignored) for this process, and with_term also SIGTERM; *ret_fd is
+ * readable once one came (close). ROUSE_EIO. */
+int signals_open(bool with_term, int *ret_fd, rouse_error *err);
 bool signals_came(int fd);
 /* Reads one; waits at most timeout_ms. False when none came. */
 bool signals_take(int fd, int timeout_ms);
