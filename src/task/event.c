@@ -130,19 +130,20 @@ static void add_attribute(struct buf *out, const char *name, const char *text)
     buf_addc(out, '"');
 }
 
-/* Where escaped JSON can be cut so that it has at most max bytes and neither a character nor an escape is split. */
+/* Where JSON can be cut so that it has at most max bytes and neither a character nor an escape is split. */
 static size_t cut_json(const char *json, size_t len, size_t max)
 {
     size_t at = utf8_cut(json, len, max);
-    for (size_t back = 1; back <= 6 && back <= at && at < len; back++) {
-        if (json[at - back] == '\\') {
-            at -= back;
-            break;
-        }
-    }
-    while (at > 0 && at < len && json[at - 1] == '\\')
-        at--;
-    return at;
+    size_t slash = at;
+    while (slash > 0 && at - slash < 5 && json[slash - 1] != '\\')
+        slash--;
+    if (slash == 0 || json[slash - 1] != '\\' || at == len)
+        return at;
+    size_t run = 1; /* of an even number of backslashes the last is escaped itself */
+    while (run < slash && json[slash - 1 - run] == '\\')
+        run++;
+    size_t escape = json[slash] == 'u' ? 6 : 2;
+    return run % 2 == 1 && slash - 1 + escape > at ? slash - 1 : at;
 }
 
 /* The member's text, or otherwise when there is none that fits. */
