@@ -45,15 +45,17 @@ static int reach(rouse_manager *m, const rouse_task *task, int *ret_fd, bool *re
     return rouse_fail(err, ROUSE_EREMOTE, "the supervisor of '%s' does not answer; try again, or see: rouse doctor", task->task_id);
 }
 
-/* Sleeps until the supervisor says how it went. 0: ended, or gone. */
+/* Sleeps until the supervisor says how it went: 1 ended, 0 it hung up. */
 static int await_end(rouse_manager *m, const rouse_task *task, int fd, uint64_t grace_ms, rouse_error *err)
 {
     uint64_t deadline = mono(m) + grace_ms + PATIENCE_MS;
     for (;;) {
         enum proc_news news;
         int code = proc_read_news(fd, &news, NULL);
-        if (code < 0 || news == PROC_NEWS_ENDED || news == PROC_NEWS_HANGUP)
+        if (code < 0 || news == PROC_NEWS_HANGUP)
             return 0;
+        if (news == PROC_NEWS_ENDED)
+            return 1;
         uint64_t now = mono(m);
         if (news == PROC_NEWS_STUCK || now >= deadline)
             return rouse_fail(err, ROUSE_EREMOTE, "'%s' cannot be ended: a process of it does not go; it is still watched", task->task_id);
@@ -73,10 +75,16 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     FD_AUTO int fd = -1;
     bool over = false;
     uint64_t grace = o->has_grace ? o->grace_ms : LIMIT_GRACE_MS;
-    int code = reach(m, task, &fd, &over, err);
-    if (code == 0 && !over) {
-        /* A supervisor that went between the two calls is seen by await_end. */
+    bool asked = false;
+    int code = 0;
+    /* A supervisor that hung up has died, and is reached for once more: then it is over, once it has let go of the lock. */
+    while (code == 0 && !over) {
+        fd_close(&fd);
+        code = reach(m, task, &fd, &over, err);
+        if (code < 0 || over)
+            break;
         proc_cancel(fd, o->signal ? o->signal : SIGTERM, grace, m->asker, o->reason ? o->reason : "", NULL);
+        asked = true;
         code = await_end(m, task, fd, grace, err);
     }
     if (code < 0)
@@ -90,7 +98,7 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     code = task_load(m, task->owner_thread_id, task->task_id, &end, err);
     if (code < 0)
         return code;
-    bool cancelled = end->status == ROUSE_CANCELLED && !over;
+    bool cancelled = end->status == ROUSE_CANCELLED && asked;
     rouse_task_free(end);
     return cancelled;
 }

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "task/manager.h"
 
-#define STARTING_POLL_MS 20 /* a supervisor that is being started cannot be listened to yet */
+#define UNSETTLED_POLL_MS 20 /* the one state that nothing tells the end of */
 
 struct waiter {
     rouse_manager *manager;
@@ -20,7 +20,7 @@ struct waiter {
     struct pollfd *polls;
     size_t count;
     int bell;
-    bool starting; /* some running task has no supervisor to listen to yet */
+    bool unsettled; /* some running task has no supervisor to listen to: it is being started, or has just died */
     uint64_t deadline;
 };
 
@@ -64,7 +64,7 @@ static int listen_to(struct waiter *w, size_t i, rouse_error *err)
     return code;
 }
 
-/* Brings task i up to date; afterwards it holds, or its supervisor is listened to, or it is starting. */
+/* Brings task i up to date; afterwards it holds, or its supervisor is listened to, or w is unsettled. */
 static int look(struct waiter *w, size_t i, rouse_error *err)
 {
     if (holds(w, i))
@@ -73,7 +73,7 @@ static int look(struct waiter *w, size_t i, rouse_error *err)
     if (code < 0 || holds(w, i) || w->fds[i] >= 0)
         return code;
     if (listen_to(w, i, NULL) < 0) {
-        w->starting = true;
+        w->unsettled = true;
         return 0;
     }
     return reload(w, i, err); /* what happened before the supervisor knew of us */
@@ -82,7 +82,7 @@ static int look(struct waiter *w, size_t i, rouse_error *err)
 static int look_at_all(struct waiter *w, rouse_error *err)
 {
     int code = 0;
-    w->starting = false;
+    w->unsettled = false;
     for (size_t i = 0; code == 0 && i < w->count; i++)
         code = look(w, i, err);
     return code;
@@ -103,13 +103,15 @@ static int hear(struct waiter *w, size_t i, rouse_error *err)
         if (code == 0 && news == PROC_NEWS_ENDED)
             proc_taken(w->fds[i], NULL);
         fd_close(&w->fds[i]);
+        /* A supervisor that is being killed hangs up a moment before it lets go of the lock. */
+        w->unsettled = w->unsettled || (code == 0 && !holds(w, i));
         return code;
     }
 }
 
 static int time_left(const struct waiter *w)
 {
-    int left = w->starting ? STARTING_POLL_MS : -1;
+    int left = w->unsettled ? UNSETTLED_POLL_MS : -1;
     if (w->wait->has_timeout) {
         uint64_t now = mono(w);
         uint64_t ms = w->deadline > now ? w->deadline - now : 0;
@@ -139,7 +141,7 @@ static int sleep_once(struct waiter *w, rouse_error *err)
     bool rang = n > 0 && p[w->count].revents;
     if (rang)
         rouse_store_bell_clear(w->bell);
-    return code == 0 && (rang || w->starting) ? look_at_all(w, err) : code;
+    return code == 0 && (rang || w->unsettled) ? look_at_all(w, err) : code;
 }
 
 static int wait_until_over(struct waiter *w, rouse_error *err)

@@ -31,6 +31,11 @@
             fail_msg("%s: %d (%d) '%s' instead of %d '%s'", #call, code_, err.code, err.message, (int)(expected), text); \
     } while (0)
 
+/* Runs the tests of one program, or of them only those whose names match $ROUSE_TEST (a pattern with * and ?). */
+#define check_run(tests, set_up, tear_down)                                                                            \
+    (getenv("ROUSE_TEST") ? cmocka_set_test_filter(getenv("ROUSE_TEST")) : (void)0,                                    \
+     cmocka_run_group_tests(tests, set_up, tear_down))
+
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 #endif

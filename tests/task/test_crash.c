@@ -1,17 +1,10 @@
 /* kill -9 at every written-down step of starting and ending a task. Whatever was killed, afterwards there is exactly one
  * terminal record, exactly one event, and the true exit status where anybody could know it. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/check.h"
 #include "support/scene.h"
 #include "task/manager.h"
 
@@ -47,9 +40,12 @@ static void act_start(struct scene *s, const char *line)
     rouse_task_free(scene_start(s, NULL, line));
 }
 
-static void act_wait(struct scene *s, const char *id)
+/* Lets the command go on to its end, and is there when it comes. */
+static void act_wait(struct scene *s, const char *fifo)
 {
-    rouse_task_free(scene_wait(s, id));
+    char line[16];
+    scene_hear(fifo, line, sizeof line);
+    rouse_task_free(scene_wait(s, "bg_0"));
 }
 
 static size_t count_tasks(struct scene *s)
@@ -151,14 +147,7 @@ static void wait_killed(enum manager_step step, bool nobody_reaps)
     snprintf(line, sizeof line, "echo >%s; exit 5", go);
     rouse_task *task = scene_start(&s, NULL, line);
     scene_close(&s);
-    pid_t helper = fork();
-    assert_true(helper >= 0);
-    if (helper == 0) {
-        scene_hear(go, line, sizeof line);
-        _exit(0);
-    }
-    in_doomed_process(&s, step, act_wait, task->task_id);
-    waitpid(helper, NULL, 0);
+    in_doomed_process(&s, step, act_wait, go);
     scene_open(&s);
     rouse_task_free(scene_wait(&s, task->task_id));
     rouse_task *ended = scene_check_ended(&s, task->task_id, ROUSE_FAILED);
@@ -291,5 +280,5 @@ int main(void)
         cmocka_unit_test(test_command_killed),
         cmocka_unit_test(test_two_recoveries_at_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return check_run(tests, NULL, NULL);
 }
