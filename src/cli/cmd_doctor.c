@@ -141,8 +141,8 @@ static void check_shim(struct doctor *d)
         tellf(d, BROKEN, "rouse-shim is not found, so nothing can be started; install it beside rouse, or set ROUSE_SHIM");
     else if (access(shim, X_OK) != 0)
         tellf(d, BROKEN, "'%s' cannot be run; check that it is there and executable, or set ROUSE_SHIM", shim);
-    else if (!ask_version(shim, version, sizeof version))
-        tellf(d, BROKEN, "'%s' does not tell its version; install rouse again, or set ROUSE_SHIM", shim);
+    else if (!ask_version(shim, version, sizeof version) || strncmp(version, "rouse-shim ", strlen("rouse-shim ")) != 0)
+        tellf(d, BROKEN, "'%s' is no rouse-shim; install rouse again, or set ROUSE_SHIM", shim);
     else if (strcmp(version, "rouse-shim " ROUSE_VERSION) != 0)
         tellf(d, WARNING, "'%s' is '%s', not 'rouse-shim " ROUSE_VERSION "'; install rouse again", shim, version);
     else

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""rouse agent with scripted models."""
+import json
+import signal
+
+from harness import Terminal, equal, main, test
+
+
+def script(place, *turns):
+    with open(place.path('script.json'), 'w') as f:
+        json.dump({'turns': list(turns)}, f)
+    return 'scripted:script.json'
+
+
+def spawn(*argv, **more):
+    return {'name': 'spawn_task', 'arguments': dict(argv=list(argv), **more)}
+
+
+@test
+def says_what_the_model_says(place):
+    model = script(place, {'expect': ['hello there'], 'say': 'General.'})
+    ran = place('agent', '-m', model, 'hello', 'there')
+    equal((ran.status, ran.out, ran.err), (0, 'General.\n', ''))
+
+
+@test
+def takes_its_prompt_from_a_pipe_and_its_model_from_the_environment(place):
+    model = script(place, {'expect': ['from a pipe'], 'say': 'Yes.'})
+    equal(place.good('agent', stdin=b'from a pipe\n', env={'ROUSE_MODEL': model}).out, 'Yes.\n')
+
+
+@test
+def the_result_as_json(place):
+    model = script(place, {'say': 'Done.'})
+    result = place.good('agent', '-m', model, '--json', 'go').json
+    equal((result['status'], result['status_reason'], result['response'], result['steps'], result['thread']),
+          ('done', 'natural', 'Done.', 1, 'default'))
+
+
+@test
+def waits_for_its_tasks_and_says_so(place):
+    fifo = place.fifo('go')
+    model = script(place, {'say': 'I start it.', 'tools': [spawn('sh', '-c', f'read x < {fifo}; echo fine', name='job')]},
+                   {'expect': ['<background-tasks>', 'job ('], 'say': 'I wait.'},
+                   {'expect': ['<background-task-event kind="completed"'], 'say': 'It ended.'})
+    agent = place.start('agent', '-m', model, '--show-view', 'go', stdout=-1, stderr=-1)
+    err = b''
+    while b'rouse: waiting for bg_0 job; Ctrl-C leaves them running\n' not in err:
+        line = agent.stderr.readline()
+        assert line, err
+        err += line
+    open(fifo, 'w').write('\n')
+    out, rest = agent.communicate()
+    equal((agent.returncode, out), (0, b'I start it.\nI wait.\nIt ended.\n'))
+    for text in ('· spawn_task {', '<background-tasks>\n', 'bg_0 job'):
+        assert text in (err + rest).decode(), (text, err + rest)
+    equal((err + rest).count(b'rouse: waiting for'), 1)
+
+
+@test
+def returns_while_its_tasks_go_on_and_is_resumed(place):
+    fifo = place.fifo('go')
+    model = script(place, {'say': 'Started.', 'tools': [spawn('sh', '-c', f'read x < {fifo}', name='job')]},
+                   {'say': 'Later.'}, {'expect': ['<background-task-event kind="completed"'], 'say': 'Now.'})
+    first = place('agent', '-m', model, '--no-wait', 'go')
+    equal((first.status, first.out), (0, 'Started.\nLater.\n'))
+    assert 'rouse: waiting for bg_0 job; rouse agent --resume' in first.err, first
+    open(fifo, 'w').write('\n')
+    place.good('wait', 'job')
+    second = place('agent', '-m', model, '--resume')
+    equal((second.status, second.out), (0, 'Now.\n'))
+    third = place('agent', '-m', model, '--resume')
+    assert third.status == 3 and third.err.startswith("rouse: nothing to resume in thread 'default'"), third
+
+
+@test
+def ctrl_c_leaves_its_tasks_running(place):
+    model = script(place, {'say': 'Started.', 'tools': [spawn('sleep', '600', name='job')]}, {'say': 'I wait.'})
+    t = Terminal(place, 'agent', '-m', model, 'go')
+    t.until('waiting for bg_0 job')
+    t.type('\x03')
+    status, seen = t.end()
+    equal(status, 130)
+    assert 'rouse agent --resume' in seen, seen
+    equal([r['status'] for r in place.good('ls', '--json').json], ['running'])
+
+
+@test
+def what_happens_as_json_lines(place):
+    model = script(place, {'say': 'Look.', 'tools': [{'name': 'list_tasks', 'arguments': {}}]}, {'say': 'Nothing.'})
+    ran = place.good('agent', '-m', model, '--jsonl', 'go')
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    kinds = [e['event'] for e in events]
+    assert kinds[-1] == 'result' and kinds.count('tool_call') == 1 and kinds.count('tool_result') == 1, kinds
+    equal(''.join(e['text'] for e in events if e['event'] == 'text'), 'Look.Nothing.')
+    equal([e['tool'] for e in events if e['event'] == 'tool_call'], ['list_tasks'])
+    equal(events[-1]['status'], 'done')
+
+
+@test
+def a_model_cannot_draw_on_the_terminal(place):
+    model = script(place, {'say': 'a\u001b[31mb\u009b31mc\tä\n'})
+    status, seen = Terminal(place, 'agent', '-m', model, 'go', env={'NO_COLOR': '1'}).end()
+    equal((status, seen), (0, 'a?[31mb?31mc\tä\n'))
+    assert '\u001b[31m' in place.good('agent', '-m', model, '--thread', 't2', 'go').out
+
+
+@test
+def a_script_that_is_not_met_fails_loudly(place):
+    model = script(place, {'expect': ['xyzzy'], 'say': 'x'})
+    ran = place('agent', '-m', model, 'go')
+    equal((ran.status, ran.out, ran.err.count('\n')), (1, '', 1))
+
+
+@test
+def too_many_rounds_are_stopped(place):
+    look = {'say': 'Again.', 'tools': [{'name': 'list_tasks', 'arguments': {}}]}
+    model = script(place, look, look, look, look)
+    ran = place('agent', '-m', model, '--max-rounds', '2', 'go')
+    equal((ran.status, ran.out), (1, 'Again.\nAgain.\n'))
+    assert 'rouse: the run was stopped (max_rounds)' in ran.err, ran
+
+
+@test
+def exported_state_holds_the_run(place):
+    model = script(place, {'say': 'Done.'})
+    place.good('agent', '-m', model, 'go')
+    extensions = place.good('export').json['extensions']
+    equal(extensions['__runtime.run_lifecycle']['status'], 'done')
+    equal(place.good('export', '--run', 'another').json['extensions'], {})
+
+
+@test
+def the_agent_ends_when_it_is_told_to(place):
+    model = script(place, {'say': 'Started.', 'tools': [spawn('sleep', '600', name='job')]}, {'say': 'I wait.'})
+    agent = place.start('agent', '-m', model, 'go', stdout=-3, stderr=-1)
+    while b'waiting for' not in agent.stderr.readline():
+        pass
+    agent.send_signal(signal.SIGTERM)
+    agent.communicate()
+    equal(agent.returncode, 130)
+    equal(len(place.good('ls', '--json').json), 1)
+
+
+main()
