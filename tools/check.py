@@ -24,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / 'build-check'
 PR_SET_CHILD_SUBREAPER = 36
+PATIENCE = 5  # seconds that a process which is just ending gets
 SHOWN_TESTS, SHOWN_LINES, SHOWN_BYTES = 20, 60, 8000
 
 # How each variant is compiled, and how much longer than a plain build its tests may take. Warnings are errors in the first
@@ -120,7 +121,7 @@ def processes_left(directory, token):
 
 def end_processes(directory, token, tally):
     """What is just ending gets a moment; the rest is a failure, and is ended."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while (left := processes_left(directory, token)) and time.monotonic() < deadline:
         time.sleep(0.05)
     if left:
