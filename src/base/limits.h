@@ -47,6 +47,7 @@
 #define LIMIT_TAKEN_MS 2000             /* a supervisor holds an ending back for a runtime that listens */
 #define LIMIT_START_MS 60000            /* for a supervisor to come up */
 #define LIMIT_SWEEP_MS 10000            /* for the survivors of a dead supervisor to end */
+#define LIMIT_CONNECT_MS 5000           /* for a supervisor to accept a runtime */
 #define LIMIT_LISTENERS 64              /* runtimes connected to one supervisor */
 #define LIMIT_MESSAGE 512               /* one message between a runtime and a supervisor */
 #define LIMIT_EXIT_RECORD 4096

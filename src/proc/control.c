@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,8 +20,10 @@ int proc_connect(int parent, const char *id, int *ret_fd, rouse_error *err)
     FD_AUTO int dir = openat(parent, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
         return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
-    FD_AUTO int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
+    /* Blocking, but never for long: a supervisor that was stopped accepts nobody. */
+    const struct timeval patience = {.tv_sec = LIMIT_CONNECT_MS / 1000, .tv_usec = LIMIT_CONNECT_MS % 1000 * 1000};
+    FD_AUTO int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "no socket");
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SHIM_CTL, dir);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
@@ -79,12 +81,13 @@ int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err)
     for (;;) {
         char message[LIMIT_MESSAGE + 1];
         ssize_t n = recv(fd, message, sizeof message - 1, MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
+        /* A reset says that the supervisor went without reading all it was told; its news are still to come. */
+        if (n < 0 && (errno == EINTR || errno == ECONNRESET))
             continue;
-        if (n < 0 && errno != EAGAIN && errno != ECONNRESET)
+        if (n < 0 && errno != EAGAIN)
             return rouse_fail_errno(err, ROUSE_EREMOTE, errno, "cannot hear a supervisor");
         if (n <= 0) {
-            *ret_news = n < 0 && errno == EAGAIN ? PROC_NEWS_NONE : PROC_NEWS_HANGUP;
+            *ret_news = n < 0 ? PROC_NEWS_NONE : PROC_NEWS_HANGUP;
             return 0;
         }
         message[n] = '\0';

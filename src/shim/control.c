@@ -101,7 +101,8 @@ void control_serve(struct shim *s, struct listener *l)
 {
     char message[LIMIT_MESSAGE + 1];
     ssize_t n = recv(l->fd, message, sizeof message - 1, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    /* A reset says that the other side went without reading all it was told; what it said before is still to come. */
+    if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
         return;
     if (n <= 0) {
         drop(l);

@@ -128,8 +128,11 @@ static char **start_child(char **word)
         arrived = sync[1];
         if (word[0][0] != 'c')
             setsid();
-        if (word[0][0] == 'd' && fork() > 0)
-            _exit(0);
+        if (word[0][0] == 'd') {
+            signal(SIGHUP, SIG_IGN); /* which the kernel may send when the one in between goes */
+            if (fork() > 0)
+                _exit(0);
+        }
         *end = NULL;
         act(word + 1);
         fflush(stdout);

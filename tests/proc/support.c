@@ -10,14 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 
+char test_token[33];
+
+static void make_token(void)
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+        abort();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(test_token + 2 * i, 3, "%02x", bytes[i]);
+}
+
 int place_setup(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
+    make_token();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     snprintf(p->path, sizeof p->path, "/tmp/rouse-proc-XXXXXX");
     if (!mkdtemp(p->path))
@@ -43,7 +56,7 @@ int place_teardown(void **state)
 {
     struct place *p = *state;
     uint64_t left = 0;
-    int code = proc_sweep(TOKEN, &left, NULL);
+    int code = proc_sweep(test_token, &left, NULL);
     if (left > 0)
         fprintf(stderr, "%llu processes were left behind\n", (unsigned long long)left);
     settle();
@@ -56,7 +69,7 @@ int place_teardown(void **state)
 struct proc_start start_of(const char *const *argv)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", "ROUSE_TASK=somebody else", NULL};
-    return (struct proc_start){.shim = getenv("ROUSE_SHIM"), .id = "bg_0", .argv = argv, .env = env, .token = TOKEN, .grace_ms = 60000};
+    return (struct proc_start){.shim = getenv("ROUSE_SHIM"), .id = "bg_0", .argv = argv, .env = env, .token = test_token, .grace_ms = 60000};
 }
 
 int start_task(struct place *p, const char *id, const struct proc_start *start, pid_t *ret_command, rouse_error *err)
@@ -135,18 +148,14 @@ const char *output_of(struct place *p, const char *id)
     return text;
 }
 
-pid_t supervisor_of(struct place *p, const char *id, pid_t command)
+pid_t parent_of(pid_t pid)
 {
     char path[64], text[1024];
-    struct buf stat = BUF_INIT(sizeof text);
-    (void)p;
-    (void)id;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)command);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
-    buf_done(&stat);
     assert_true(n > 0);
     text[n] = '\0';
     const char *at = strrchr(text, ')');
@@ -161,7 +170,7 @@ static bool carries_token(const char *pid)
     snprintf(path, sizeof path, "%s/environ", pid);
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool found = fd_read_file(proc, path, 1u << 20, &text, NULL) == 0 && text.len > 0 &&
-                 memmem(text.data, text.len, "ROUSE_TASK_TOKEN=" TOKEN, strlen("ROUSE_TASK_TOKEN=" TOKEN));
+                 memmem(text.data, text.len, test_token, strlen(test_token));
     close(proc);
     buf_done(&text);
     return found;

@@ -11,7 +11,8 @@
 
 #include "proc/proc.h"
 
-#define TOKEN "0123456789abcdef0123456789abcdef"
+/* Of this run alone: tests that run at the same time must not end each other's processes. */
+extern char test_token[33];
 #define ACTOR(...) ((const char *const[]){getenv("ROUSE_TEST_ACTOR"), __VA_ARGS__, NULL})
 
 struct place {
@@ -37,8 +38,8 @@ void await_news(int fd, enum proc_news news);
 int connect_and_watch(struct place *p, const char *id);
 /* The whole output from offset 0, terminated. */
 const char *output_of(struct place *p, const char *id);
-/* The supervisor of a live task: the process that holds the lock. */
-pid_t supervisor_of(struct place *p, const char *id, pid_t command);
+/* Of a command: its supervisor. */
+pid_t parent_of(pid_t pid);
 /* Living processes with the token. */
 unsigned survivors(void);
 
