@@ -144,8 +144,11 @@ size_t scene_processes(const struct scene *s)
         char name[300];
         struct buf environment = BUF_INIT(0);
         snprintf(name, sizeof name, "%s/environ", e->d_name);
-        if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && fd_read_file(dirfd(proc), name, 1 << 20, &environment, NULL) == 0)
-            found += memmem(buf_text(&environment), environment.len, wanted, strlen(wanted)) != NULL;
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && fd_read_file(dirfd(proc), name, 1 << 20, &environment, NULL) == 0 &&
+            memmem(buf_text(&environment), environment.len, wanted, strlen(wanted))) {
+            print_message("# of the scene: process %s\n", e->d_name);
+            found++;
+        }
         buf_done(&environment);
     }
     closedir(proc);
