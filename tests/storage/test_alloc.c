@@ -1,0 +1,330 @@
+/* Lack of memory: the n-th allocation fails, of ours or of SQLite's, for every n. A call then fails with ROUSE_ENOMEM and has
+ * changed nothing, or it has done all of its work; the handle goes on working; nothing leaks (a sanitizer's business). */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/fail_alloc.h"
+#include "base/error.h"
+#include "place.h"
+
+#define MOST 20000 /* allocations in one operation; more means that it never gets through */
+
+static sqlite3_mem_methods real_memory;
+
+static void *sqlite_malloc(int size)
+{
+    return fail_alloc_now() ? NULL : real_memory.xMalloc(size);
+}
+
+static void *sqlite_realloc(void *at, int size)
+{
+    return fail_alloc_now() ? NULL : real_memory.xRealloc(at, size);
+}
+
+/* Must come before SQLite's first use. */
+static int install(void **state)
+{
+    (void)state;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory), SQLITE_OK);
+    sqlite3_mem_methods failing = real_memory;
+    failing.xMalloc = sqlite_malloc;
+    failing.xRealloc = sqlite_realloc;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing), SQLITE_OK);
+    assert_int_equal(sqlite3_initialize(), SQLITE_OK);
+    return 0;
+}
+
+struct scene {
+    char place[PLACE_SIZE];
+    rouse_store *store;
+    rouse_store *keeper; /* never the last to close, so that closing the other need not tidy up */
+};
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    place_make(s->place);
+    s->store = open_store(s->place);
+    s->keeper = open_store(s->place);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+    rouse_store_close(s->store);
+    rouse_store_close(s->keeper);
+    place_remove(s->place);
+    free(s);
+    return 0;
+}
+
+/* ---- operations; each returns what the call under test returned ---- */
+
+static int op_open(struct scene *s, rouse_error *err)
+{
+    rouse_store *store = NULL;
+    int code = rouse_store_open(s->place, NULL, &store, err);
+    if (code == 0)
+        code = items_register(store, err);
+    rouse_store_close(store);
+    return code;
+}
+
+static int op_create(struct scene *s, rouse_error *err)
+{
+    rouse_store *store = NULL;
+    char where[PLACE_SIZE + 8];
+    snprintf(where, sizeof where, "%s/new", s->place);
+    int code = rouse_store_open(where, NULL, &store, err);
+    rouse_store_close(store);
+    return code;
+}
+
+struct preparing {
+    rouse_batch *batch;
+    char entry[32];
+    rouse_post post;
+};
+
+static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err)
+{
+    struct preparing *p = userdata;
+    struct item item = {.live = number % 2, .text = "x", .parent = "bg_0", .run = "r"};
+    snprintf(p->entry, sizeof p->entry, "bg_%llu", (unsigned long long)number);
+    void *update = item_put(p->entry, &item);
+    if (!update)
+        return rouse_fail_memory(err);
+    int code = rouse_batch_add(p->batch, &items_key, update, err);
+    p->post = (rouse_post){"t", p->entry, "{}"};
+    commit->posts = &p->post;
+    commit->n_posts = 1;
+    commit->batch = p->batch;
+    return code;
+}
+
+/* Everything a commit can hold, but for acknowledgements. */
+static int op_commit(struct scene *s, rouse_error *err)
+{
+    static unsigned long unique;
+    struct preparing p = {.batch = rouse_batch_new()};
+    if (!p.batch)
+        return rouse_fail_memory(err);
+    char id[32];
+    snprintf(id, sizeof id, "m%lu", unique++);
+    rouse_message message = {.id = id, .role = "user", .json = "{}"};
+    rouse_run run = {.id = "run", .status = "running"};
+    void *update = count_add(1);
+    int code = update ? rouse_batch_add(p.batch, &count_key, update, err) : rouse_fail_memory(err);
+    rouse_commit commit = {
+        .thread = "t", .prepare = prepare, .userdata = &p, .messages = &message, .n_messages = 1, .run_record = &run};
+    if (code == 0)
+        code = rouse_store_commit(s->store, &commit, NULL, err);
+    rouse_batch_free(p.batch);
+    return code;
+}
+
+static int op_snapshot(struct scene *s, rouse_error *err)
+{
+    rouse_snapshot *snapshot = NULL;
+    int code = rouse_store_snapshot(s->store, "t", "run", &snapshot, err);
+    rouse_snapshot_unref(snapshot);
+    return code;
+}
+
+static int op_list(struct scene *s, rouse_error *err)
+{
+    rouse_rows *rows = NULL;
+    rouse_query query = {.thread = "t", .parent = "bg_0", .before = "bg_3"};
+    int code = rouse_store_list(s->store, &items_key, &query, &rows, err);
+    rouse_rows_free(rows);
+    return code;
+}
+
+static int op_inbox(struct scene *s, rouse_error *err)
+{
+    rouse_events *events = NULL;
+    int code = rouse_store_inbox(s->store, "t", 0, true, 0, &events, err);
+    rouse_events_free(events);
+    return code;
+}
+
+static int op_messages(struct scene *s, rouse_error *err)
+{
+    rouse_messages *messages = NULL;
+    int code = rouse_store_messages(s->store, "t", 0, 0, &messages, err);
+    rouse_messages_free(messages);
+    return code;
+}
+
+static int op_last_run(struct scene *s, rouse_error *err)
+{
+    rouse_run *run = NULL;
+    int code = rouse_store_last_run(s->store, "t", &run, err);
+    rouse_run_free(run);
+    return code;
+}
+
+static int op_export(struct scene *s, rouse_error *err)
+{
+    char *json = NULL;
+    int code = rouse_store_export(s->store, "t", "run", &json, err);
+    free(json);
+    return code;
+}
+
+static int op_import(struct scene *s, rouse_error *err)
+{
+    static const char document[] =
+        "{\"revision\":7,\"extensions\":{\"count\":3,\"items\":{\"tasks\":{"
+        "\"bg_9\":{\"live\":true,\"name\":\"n\",\"parent\":\"\",\"run\":\"\",\"text\":\"i\"},"
+        "\"x\":{\"live\":false,\"name\":\"n\",\"parent\":\"\",\"run\":\"\",\"text\":\"i\"}}}}}";
+    return rouse_store_import(s->store, "imported", document, strlen(document), NULL, err);
+}
+
+static void hear(int level, const char *text, void *userdata)
+{
+    (void)level;
+    (void)text;
+    (void)userdata;
+}
+
+static int op_check(struct scene *s, rouse_error *err)
+{
+    int code = rouse_store_check(s->store, hear, NULL, err);
+    return code < 0 ? code : 0;
+}
+
+static int op_bell(struct scene *s, rouse_error *err)
+{
+    int fd = -1;
+    int code = rouse_store_bell_open(s->store, &fd, err);
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+static void no_hook(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+{
+    (void)thread;
+    (void)before;
+    (void)after;
+    (void)operations;
+    (void)userdata;
+}
+
+static int op_hook(struct scene *s, rouse_error *err)
+{
+    return rouse_store_on_commit(s->store, no_hook, NULL, err);
+}
+
+struct operation {
+    const char *label;
+    int (*run)(struct scene *s, rouse_error *err);
+    unsigned long revisions; /* what one success adds to thread "t" */
+    bool alone;              /* does not use the handle */
+};
+
+static const struct operation operations[] = {
+    {"create", op_create, 0, true},
+    {"open", op_open, 0, true},
+    {"commit", op_commit, 1, false},
+    {"snapshot", op_snapshot, 0, false},
+    {"list", op_list, 0, false},
+    {"inbox", op_inbox, 0, false},
+    {"messages", op_messages, 0, false},
+    {"last run", op_last_run, 0, false},
+    {"export", op_export, 0, false},
+    {"import", op_import, 0, false},
+    {"check", op_check, 0, false},
+    {"bell", op_bell, 0, false},
+    {"hook", op_hook, 0, false},
+};
+
+/* ---- the loop ---- */
+
+/* All that a commit does together is there together. */
+static void assert_whole(struct scene *s, uint64_t revision)
+{
+    rouse_error err = {0};
+    rouse_rows *rows = NULL;
+    rouse_events *events = NULL;
+    rouse_messages *messages = NULL;
+    assert_int_equal(read_revision(s->store, "t"), revision);
+    assert_int_equal(read_count(s->store, "t"), revision);
+    assert_fine(rouse_store_list(s->store, &items_key, &(rouse_query){.thread = "t"}, &rows, &err), &err);
+    assert_fine(rouse_store_inbox(s->store, "t", 0, true, 0, &events, &err), &err);
+    assert_fine(rouse_store_messages(s->store, "t", 0, 0, &messages, &err), &err);
+    assert_int_equal(rouse_rows_count(rows), revision);
+    assert_int_equal(rouse_events_count(events), revision);
+    assert_int_equal(rouse_messages_count(messages), revision);
+    rouse_rows_free(rows);
+    rouse_events_free(events);
+    rouse_messages_free(messages);
+}
+
+/* Statements are kept, so a handle that was used before allocates less: fresh opens a new one for every n. */
+static void starve(struct scene *s, const struct operation *op, enum fail_alloc how, bool fresh)
+{
+    uint64_t revision = read_revision(s->store, "t");
+    unsigned long n = 1;
+    for (bool failed = true; failed; n++) {
+        assert_true(n < MOST);
+        if (fresh && !op->alone) {
+            rouse_store_close(s->store);
+            s->store = open_store(s->place);
+        }
+        rouse_error err = {0};
+        fail_alloc_at(n, how);
+        int code = op->run(s, &err);
+        failed = fail_alloc_stop();
+        if (code != 0 && (!failed || code != ROUSE_ENOMEM || err.code != ROUSE_ENOMEM))
+            fail_msg("%s, allocation %lu: %d: %s", op->label, n, code, err.message);
+        revision += code == 0 ? op->revisions : 0;
+        if (op->revisions)
+            assert_whole(s, revision);
+    }
+    assert_whole(s, revision);
+    assert_true(n > 2); /* something did fail */
+}
+
+static void starve_all(struct scene *s, enum fail_alloc how, bool fresh)
+{
+    rouse_error err = {0};
+    for (int i = 0; i < 4; i++)
+        assert_fine(op_commit(s, &err), &err);
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        if (how != FAIL_ONCE || !fresh || !operations[i].alone) /* once is enough for what does not use the handle */
+            starve(s, &operations[i], how, fresh);
+    }
+}
+
+static void test_one_fails(void **state)
+{
+    starve_all(*state, FAIL_ONCE, false);
+}
+
+static void test_one_fails_on_a_new_handle(void **state)
+{
+    starve_all(*state, FAIL_ONCE, true);
+}
+
+static void test_all_fail_from_one_on(void **state)
+{
+    starve_all(*state, FAIL_FROM_THEN_ON, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_fails_on_a_new_handle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_fail_from_one_on, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("storage/alloc", tests, install, NULL);
+}
