@@ -16,8 +16,6 @@ struct arena_chunk {
 static struct arena_chunk *add_chunk(struct arena *a, size_t need)
 {
     size_t size = need > CHUNK_SIZE ? need : CHUNK_SIZE;
-    if (size > SIZE_MAX - sizeof(struct arena_chunk))
-        return NULL;
     struct arena_chunk *chunk = malloc(sizeof *chunk + size);
     if (!chunk)
         return NULL;
@@ -29,7 +27,7 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t need)
 void *arena_alloc(struct arena *a, size_t size)
 {
     size_t align = alignof(max_align_t);
-    if (size > SIZE_MAX - align)
+    if (size > PTRDIFF_MAX / 2) /* no object is so large: keeps the sums below from overflowing */
         return NULL;
     size_t need = (size + align - 1) / align * align;
     struct arena_chunk *chunk = a->chunks;
