@@ -199,5 +199,5 @@ int main(void)
         cmocka_unit_test(test_help_wins),
         cmocka_unit_test(test_suggestions),
     };
-    return run_tests(tests, NULL, NULL);
+    return check_run(tests, NULL, NULL);
 }

@@ -68,5 +68,5 @@ int main(void)
         cmocka_unit_test(test_any_width),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
-    return run_tests(tests, NULL, NULL);
+    return check_run(tests, NULL, NULL);
 }

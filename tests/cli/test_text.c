@@ -102,5 +102,5 @@ int main(void)
         cmocka_unit_test(test_spans),     cmocka_unit_test(test_sizes),         cmocka_unit_test(test_width),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
-    return run_tests(tests, NULL, NULL);
+    return check_run(tests, NULL, NULL);
 }
