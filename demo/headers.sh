@@ -8,6 +8,6 @@ for header in include/rouse/*.h; do
     if echo "#include \"rouse/${header##*/}\"" | cc -std=c17 -Wall -Wextra -Werror -Iinclude -x c -fsyntax-only - 2>/dev/null
     then good=$((good + 1)); else bad=$((bad + 1)); fi
     echo "checked ${header##*/}"
-    sleep 0.5
+    sleep 1.3
 done
 echo "public headers: $good stand alone, $bad do not"

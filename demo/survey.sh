@@ -4,8 +4,8 @@
 set -eu
 cd "$1"
 total=0 lines=0 broken=0
-count=$(find src include -name '*.c' -o -name '*.h' | wc -l)
-for file in $(find src include -name '*.c' -o -name '*.h' | sort); do
+count=$(find src -name '*.c' | wc -l)
+for file in $(find src -name '*.c' | sort); do
     total=$((total + 1))
     lines=$((lines + $(wc -l <"$file")))
     cc -std=c17 -D_GNU_SOURCE -DROUSE_VERSION='""' -Iinclude -Isrc -fsyntax-only "$file" 2>/dev/null || broken=$((broken + 1))
