@@ -32,11 +32,12 @@ test:
 	@tools/setup.sh missing check
 	@python3 tools/check.py --only gcc
 
-install: build
+install:
+	@tools/setup.sh missing build
 	@tools/install.sh $(BUILD) '$(PREFIX)' '$(DESTDIR)'
 
 uninstall:
-	@tools/install.sh --remove $(BUILD) '$(DESTDIR)'
+	@tools/install.sh --remove $(BUILD)
 
 clean:
 	rm -rf $(BUILD) build-check

@@ -1,6 +1,6 @@
 #!/bin/bash
-# install.sh BUILD PREFIX DESTDIR           puts what was built under PREFIX, in DESTDIR when packaging
-# install.sh --remove BUILD DESTDIR         takes away what the last install from BUILD put there
+# install.sh BUILD PREFIX DESTDIR    builds for PREFIX and puts it there, or in DESTDIR when packaging
+# install.sh --remove BUILD          takes away what installs from BUILD put anywhere
 set -u
 cd "$(dirname "$0")/.." || exit 1
 fail() {
@@ -8,14 +8,15 @@ fail() {
     exit 1
 }
 
-remove() { # BUILD DESTDIR
-    local list=$1/installed file
+remove() { # BUILD
+    local list=$1/installed path
     [ -e "$list" ] || fail "nothing was installed from $1"
-    while IFS= read -r file; do
-        rm -f -- "$file" || fail "cannot remove '$file'"
+    while IFS= read -r path; do
+        [ -d "$path" ] && [ ! -L "$path" ] || rm -f -- "$path" || fail "cannot remove '$path'"
     done <"$list"
-    sed 's|/[^/]*$||' "$list" | sort -u | grep -E '/rouse$' | while IFS= read -r directory; do
-        rmdir -- "$directory" 2>/dev/null
+    # Directories that installs made, the inner ones first, unless others use them by now.
+    sort -r "$list" | while IFS= read -r path; do
+        [ ! -d "$path" ] || rmdir -- "$path" 2>/dev/null
     done
     rm -f "$list"
     echo "install: removed"
@@ -28,15 +29,12 @@ fi
 
 build=$1 prefix=$2 destdir=$3 log=$1/install.log
 case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, not '$prefix'" ;; esac
-# The prefix stands in the programs, so another one builds them again.
-if [ "$(meson introspect --buildoptions "$build" | python3 -c '
-import json, sys
-print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')" != "$prefix" ]; then
-    meson configure "$build" -Dprefix="$prefix" >"$log" 2>&1 || fail "meson refuses the prefix (log: $log)"
-    tools/build.sh "$build" || exit 1
-fi
-echo "install: to ${destdir}$prefix"
-DESTDIR=$destdir meson install -C "$build" --no-rebuild >"$log" 2>&1 ||
-    fail "$(grep -aE 'Error|denied' "$log" | tail -n 1) (log: $log)"
-sed '/^#/d' "$build/meson-logs/install-log.txt" >"$build/installed"
+tools/build.sh "$build" "$prefix" || exit 1
+echo "install: to $destdir$prefix"
+DESTDIR=$destdir meson install -C "$build" --no-rebuild >"$log" 2>&1 </dev/null ||
+    fail "$(grep -aE 'rror|denied' "$log" | tail -n 1) (log: $log)"
+{
+    [ ! -e "$build/installed" ] || cat "$build/installed"
+    sed '/^#/d' "$build/meson-logs/install-log.txt"
+} | sort -u -o "$build/installed"
 [ -n "$destdir" ] || [ "$(id -u)" != 0 ] || ldconfig
