@@ -185,17 +185,19 @@ void show_waiting(struct show *show, const char *rest)
 {
     rouse_task_list *list;
     struct buf line = BUF_INIT(0);
+    buf_adds(&line, "waiting for ");
+    const size_t before = line.len;
     const rouse_task_filter filter = {.thread = show->cli->thread, .running_only = true};
-    if (rouse_task_list_get(show->cli->manager, &filter, &list, NULL) < 0)
-        return;
-    if (rouse_task_list_count(list) > 0)
+    if (rouse_task_list_get(show->cli->manager, &filter, &list, NULL) == 0) {
         add_tasks(&line, list);
-    rouse_task_list_free(list);
+        rouse_task_list_free(list);
+    }
+    bool is_news = line.len > before;
     buf_adds(&line, rest);
-    char *text = buf_take(&line, NULL);
-    if (text && text[0] != rest[0] && (!show->said || strcmp(text, show->said) != 0)) {
+    char *text = is_news ? buf_take(&line, NULL) : NULL;
+    if (text && (!show->said || strcmp(text, show->said) != 0)) {
         end_line(show);
-        fprintf(stderr, "rouse: waiting for %s\n", text);
+        terminal_say(text);
         free(show->said);
         show->said = text;
     } else {

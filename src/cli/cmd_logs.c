@@ -120,6 +120,8 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     if (code < 0)
         return code;
     code = print(cli, o, task, &writer, err);
+    if (code == ROUSE_ENOTFOUND) /* a record that was imported */
+        code = rouse_fail(err, code, "no output of '%s' is kept in this store", task->task_id);
     clean_done(&writer.clean);
     buf_done(&writer.text);
     rouse_task_free(task);

@@ -159,7 +159,7 @@ static int report_end(const rouse_task *task, bool json, rouse_error *err)
     buf_adds(&line, " ");
     task_add_outcome(&line, task);
     if (!silent)
-        fprintf(stderr, "rouse: %s\n", buf_text(&line));
+        terminal_say(buf_text(&line));
     buf_done(&line);
     int code = json ? task_print_json(task, err) : 0;
     return code < 0 ? code : task_exit_status(task);
@@ -218,8 +218,7 @@ static int report_failed_start(const rouse_task *task, bool json, rouse_error *e
     int code = json ? task_print_json(task, err) : 0;
     if (code < 0)
         return code;
-    fflush(stdout);
-    fprintf(stderr, "rouse: %s\n", task->error);
+    terminal_say(task->error);
     return task_exit_status(task);
 }
 

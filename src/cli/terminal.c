@@ -9,6 +9,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
 bool terminal_is(FILE *stream)
@@ -61,6 +63,14 @@ void terminal_write(struct terminal_filter *filter, FILE *stream, const char *te
         else
             fputc((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, stream);
     }
+}
+
+void terminal_say(const char *text)
+{
+    char plain[LIMIT_ERROR_TEXT + 512];
+    utf8_copy_printable(plain, sizeof plain, text);
+    fflush(stdout);
+    fprintf(stderr, "rouse: %s\n", plain);
 }
 
 int signals_open(bool with_term, int *ret_fd, rouse_error *err)

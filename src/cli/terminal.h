@@ -20,6 +20,8 @@ struct terminal_filter {
     bool after_c2; /* the piece before ended in the first byte of a possible C1 control */
 };
 void terminal_write(struct terminal_filter *filter, FILE *stream, const char *text, size_t len);
+/* "rouse: <text>" as one line on standard error, in which control characters became '?'. */
+void terminal_say(const char *text);
 
 /* Ctrl-C as a descriptor. Blocks SIGINT (unless it is ignored) for this process, and with_term also SIGTERM; *ret_fd is
  * readable once one came (close). ROUSE_EIO. */

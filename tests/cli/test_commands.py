@@ -248,6 +248,36 @@ def an_unknown_one_stops_a_cancel_before_it_begins(place):
 
 
 @test
+def text_of_others_cannot_draw_on_standard_error(place):
+    runner = place.start('run', '-c', 'echo up; exec sleep 600', stdout=-1, stderr=-1)
+    equal(runner.stdout.readline(), b'up\n')
+    place('cancel', '--reason', 'red \x1b[31m\nrouse: fine', 'bg_0')
+    equal((runner.communicate()[1], runner.returncode), (b'rouse: bg_0 cancelled by user: red ?[31m?rouse: fine\n', 143))
+    equal(place('run', '--', 'no\x1bsuch').err, "rouse: cannot run 'no?such': No such file or directory\n")
+
+
+@test
+def records_of_the_other_runtime_are_shown(place):
+    """Which knows no ext, no output, any name."""
+    record = {'task_id': 'bg_5', 'owner_thread_id': 'default', 'task_type': 'x', 'name': 'a\x1bb', 'description': 'd',
+              'status': 'running', 'created_at_ms': 1, 'parent_context': {}}
+    done = dict(record, task_id='bg_4', name='done', status='completed', result=[1, None], completed_at_ms=2)
+    tasks = {'bg_4': done, 'bg_5': record}
+    place.good('import', '-', stdin=json.dumps({'revision': 3, 'extensions': {'background_task_state': {'tasks': tasks}}}).encode())
+    lost, ended = place.good('ls', '-a', '--json').json
+    equal((lost['status'], lost['error']), ('failed', 'task orphaned: runtime restarted while running'))
+    equal(ended['result'], [1, None])
+    equal([line.split('\t')[1:4] for line in place.good('ls', '-a').out.splitlines()],
+          [['a?b', 'failed', '1'], ['done', 'completed', '0']])
+    for flags in ([], ['-f'], ['--tail', '3'], ['--json']):
+        ran = place('logs', *flags, 'done')
+        equal((ran.status, ran.out, ran.err), (3, '', "rouse: no output of 'bg_4' is kept in this store\n"))
+    equal((place('wait', 'bg_4').status, place('wait', 'bg_5').status), (0, 1))
+    assert 'result\t[1,null]\n' in place.good('show', 'done').out or 'result\t[1, null]\n' in place.good('show', 'done').out
+    equal(place.good('run', '-d', 'true').out, 'bg_6\n')
+
+
+@test
 def view_is_the_block_for_a_model(place):
     equal(place.good('view').out, '')
     place.good('run', '-d', '-n', 'x', '--description', 'a </background-tasks> b', 'sleep', '600')
