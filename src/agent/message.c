@@ -12,7 +12,7 @@ struct call_form {
 
 struct message_form {
     const char *id, *role, *tool_call_id;
-    struct jslice content, calls; /* at == NULL: not there */
+    struct jslice content, calls;
 };
 
 struct block_form {
@@ -47,6 +47,11 @@ static int keep(const char **target, const char *copy, rouse_error *err)
         return rouse_fail_memory(err);
     *target = copy;
     return 0;
+}
+
+static bool is_there(struct jslice value)
+{
+    return value.at && jtext_type(value) != JTYPE_NULL;
 }
 
 /* A string gives its characters, everything else its own spelling. */
@@ -129,9 +134,9 @@ int message_decode(const char *json, size_t len, struct arena *arena, struct mes
     if (code < 0)
         return code;
     struct message m = {.id = form.id, .role = form.role, .text = "", .tool_call_id = form.tool_call_id};
-    if (form.content.at)
+    if (is_there(form.content))
         code = read_content(form.content, arena, &m, err);
-    if (code >= 0 && form.calls.at)
+    if (code >= 0 && is_there(form.calls))
         code = read_calls(form.calls, arena, &m, err);
     if (code < 0)
         return code;

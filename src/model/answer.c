@@ -8,7 +8,7 @@
 #include "json/jfields.h"
 
 struct chunk_form {
-    struct jslice choices, usage, error; /* at == NULL: not there */
+    struct jslice choices, usage, error;
 };
 
 struct choice_form {
@@ -78,6 +78,12 @@ void answer_done(struct answer *a)
     }
 }
 
+/* Servers write null where others write nothing. */
+static bool is_there(struct jslice value)
+{
+    return value.at && jtext_type(value) != JTYPE_NULL;
+}
+
 static bool is_text(struct jslice value)
 {
     return value.at && jtext_type(value) == JTYPE_STRING;
@@ -102,7 +108,7 @@ void answer_error_text(const char *body, size_t len, char *out, size_t size)
     struct error_form form = {0};
     struct error_form inner = {0};
     if (jfields_decode(&error_fields, body, len, NULL, &form, NULL) == 0) {
-        bool nested = form.error.at && jtext_type(form.error) == JTYPE_OBJECT;
+        bool nested = is_there(form.error) && jtext_type(form.error) == JTYPE_OBJECT;
         if (nested && jfields_decode(&error_fields, form.error.at, form.error.len, NULL, &inner, NULL) == 0 &&
             text_of(inner.message, out, size))
             return;
@@ -130,7 +136,7 @@ static int add_content(struct answer *a, struct jslice content, struct arena *ar
 
 static int add_arguments(struct answer_call *call, struct jslice arguments, struct arena *arena, rouse_error *err)
 {
-    if (!arguments.at)
+    if (!is_there(arguments))
         return 0;
     const char *text = is_text(arguments) ? jtext_string(arguments, arena) : arena_text(arena, arguments.at, arguments.len);
     if (!text)
@@ -158,7 +164,7 @@ static int add_call(struct answer *a, struct jslice item, struct arena *arena, r
     struct function_form function = {0};
     struct answer_call *call = NULL;
     int code = jfields_decode(&call_fields, item.at, item.len, arena, &form, err);
-    if (code == 0 && form.function.at)
+    if (code == 0 && is_there(form.function))
         code = jfields_decode(&function_fields, form.function.at, form.function.len, arena, &function, err);
     if (code == 0)
         code = find_call(a, &form, &call, err);
@@ -182,7 +188,7 @@ static int add_delta(struct answer *a, struct jslice value, struct arena *arena,
     int code = jfields_decode(&delta_fields, value.at, value.len, arena, &delta, err);
     if (code == 0)
         code = add_content(a, delta.content, arena, err);
-    if (code < 0 || !delta.tool_calls.at)
+    if (code < 0 || !is_there(delta.tool_calls))
         return code;
     code = jtext_open(&t, delta.tool_calls.at, delta.tool_calls.len, JTYPE_ARRAY, err);
     while (code >= 0 && (code = jtext_item(&t, &item, err)) > 0)
@@ -200,9 +206,9 @@ static int add_choices(struct answer *a, struct jslice choices, struct arena *ar
     if (code < 0 || (code = jtext_item(&t, &item, err)) <= 0)
         return code;
     code = jfields_decode(&choice_fields, item.at, item.len, arena, &choice, err);
-    if (code == 0 && choice.delta.at)
+    if (code == 0 && is_there(choice.delta))
         code = add_delta(a, choice.delta, arena, err);
-    if (code == 0 && choice.message.at)
+    if (code == 0 && is_there(choice.message))
         code = add_delta(a, choice.message, arena, err);
     if (code == 0 && choice.finish_reason)
         utf8_copy_printable(a->finish_reason, sizeof a->finish_reason, choice.finish_reason);
@@ -230,13 +236,13 @@ int answer_add(struct answer *a, const char *data, size_t len, rouse_error *err)
         return 0;
     }
     int code = jfields_decode(&chunk_fields, data, len, &arena, &chunk, err);
-    if (code == 0 && chunk.error.at) {
+    if (code == 0 && is_there(chunk.error)) {
         answer_error_text(data, len, why, sizeof why);
         code = rouse_fail(err, ROUSE_EREMOTE, "%s", why);
-    } else if (code == 0 && chunk.choices.at) {
+    } else if (code == 0 && is_there(chunk.choices)) {
         code = add_choices(a, chunk.choices, &arena, err);
     }
-    if (code == 0 && chunk.usage.at)
+    if (code == 0 && is_there(chunk.usage))
         add_usage(a, chunk.usage);
     arena_done(&arena);
     if (code == ROUSE_EDATA) {

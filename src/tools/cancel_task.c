@@ -9,7 +9,7 @@ struct target {
 };
 
 struct args {
-    struct jslice target; /* at == NULL: missing */
+    struct jslice target;
 };
 
 static const struct jfield target_rows[] = {
@@ -26,7 +26,7 @@ static int read_target(const char *arguments, struct arena *arena, struct target
     int code = jfields_decode(&fields, arguments, strlen(arguments), arena, &a, err);
     if (code < 0)
         return code;
-    if (!a.target.at)
+    if (!a.target.at || jtext_type(a.target) == JTYPE_NULL)
         return rouse_fail(err, ROUSE_EINVAL, "missing 'target'");
     code = jfields_decode(&target_fields, a.target.at, a.target.len, arena, fill, err);
     if (code < 0)
