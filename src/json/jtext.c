@@ -295,6 +295,11 @@ int jtext_member(struct jtext *t, struct jslice *ret_key, rouse_error *err)
     return code < 0 ? code : 1;
 }
 
+int jtext_next_item(struct jtext *t, rouse_error *err)
+{
+    return next(t, ']', err);
+}
+
 int jtext_item(struct jtext *t, struct jslice *ret_value, rouse_error *err)
 {
     int code = next(t, ']', err);
@@ -330,9 +335,9 @@ int jtext_end(struct jtext *t, rouse_error *err)
     return t->at == t->end ? 0 : fail(t, err, "something follows the value");
 }
 
-enum jtype jtext_type(struct jslice value)
+static enum jtype type_at(const char *at)
 {
-    switch (*value.at) {
+    switch (*at) {
     case '{':
         return JTYPE_OBJECT;
     case '[':
@@ -347,6 +352,28 @@ enum jtype jtext_type(struct jslice value)
     default:
         return JTYPE_NUMBER;
     }
+}
+
+enum jtype jtext_type(struct jslice value)
+{
+    return type_at(value.at);
+}
+
+int jtext_peek(struct jtext *t, enum jtype *ret_type, rouse_error *err)
+{
+    skip_blanks(t);
+    if (t->at >= t->end)
+        return fail(t, err, "expected a value");
+    *ret_type = type_at(t->at);
+    return 0;
+}
+
+void jtext_enter(const struct jtext *outer, struct jtext *inner)
+{
+    *inner = *outer;
+    inner->at++;
+    inner->open++;
+    inner->first = true;
 }
 
 const char *jtext_type_name(enum jtype type)

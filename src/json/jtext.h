@@ -51,10 +51,16 @@ int jtext_open(struct jtext *t, const char *text, size_t len, enum jtype type, r
 int jtext_member(struct jtext *t, struct jslice *ret_key, rouse_error *err);
 /* 1: *ret_value is the next item. 0: that was the last. */
 int jtext_item(struct jtext *t, struct jslice *ret_value, rouse_error *err);
+/* 1: an item is next, and must be read. 0: that was the last. */
+int jtext_next_item(struct jtext *t, rouse_error *err);
 int jtext_value(struct jtext *t, struct jslice *ret_value, rouse_error *err);
 /* The same for a value that is ignored, or is read again piece by piece: only its form is checked. */
 int jtext_skim(struct jtext *t, struct jslice *ret_value, rouse_error *err);
 int jtext_end(struct jtext *t, rouse_error *err);
+/* Without slices, each byte once: what comes next, and going into the bracket that comes next. The values in it are then read
+ * through inner; when it is over, outer->at = inner->at. */
+int jtext_peek(struct jtext *t, enum jtype *ret_type, rouse_error *err);
+void jtext_enter(const struct jtext *outer, struct jtext *inner);
 
 /* ---- reading slices that one of the above gave ---- */
 

@@ -1,5 +1,5 @@
-/* JSON as a tree, for the rooms to the right: jansson, with what comes in checked by jtext first. Not for values that must
- * keep their spelling: numbers beyond 64 bits with sign are refused, others are printed anew. */
+/* JSON as a tree, for the rooms to the right: jansson's values, read by jtext. Not for values that must keep their spelling:
+ * whole numbers beyond 64 bits with sign are refused, others are printed anew. */
 #ifndef JSON_VALUE_H
 #define JSON_VALUE_H
 
