@@ -94,6 +94,16 @@ class Place:
                 pass
         return found
 
+    def settle(self):
+        """Until nothing runs here any more: a supervisor may live a moment longer than its task."""
+        for pid in self.processes():
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:
+                continue
+            assert wait_for_end(fd, PATIENCE), f'{pid} does not end'
+            os.close(fd)
+
     def close(self):
         """What still ran, by command line; ends it."""
         if os.path.isdir(os.path.join(self.store, 'tasks')):

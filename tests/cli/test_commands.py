@@ -329,6 +329,7 @@ def doctor_finds_what_is_wrong(place):
     assert "FAIL  '/nowhere/rouse-shim' cannot be run" in place('doctor', env={'ROUSE_SHIM': '/nowhere/rouse-shim'}).out
     ran = place('doctor', env={'ROUSE_SHIM': '/bin/true'})
     equal(ran.status, 1)
+    place.settle()
     with open(place.path('store', 'rouse.db'), 'r+b') as f:
         f.write(b'no database at all')
     ran = place('doctor')

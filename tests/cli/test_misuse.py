@@ -134,6 +134,7 @@ def a_store_that_is_not_there(place):
 @test
 def a_corrupt_store(place):
     place.good('run', 'true')
+    place.settle()
     path = place.path('store', 'rouse.db')
     for suffix in ('-wal', '-shm'):
         if os.path.exists(path + suffix):
@@ -149,6 +150,7 @@ def a_corrupt_store(place):
 @test
 def a_newer_store(place):
     place.good('run', 'true')
+    place.settle()
     db = sqlite3.connect(place.path('store', 'rouse.db'))
     db.execute('pragma user_version = 99')
     db.commit()

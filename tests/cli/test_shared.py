@@ -46,9 +46,22 @@ def many_at_once_on_one_store(place):
 
 @test
 def one_name_is_given_once(place):
-    runners = [place.start('run', '-d', '-n', 'same', 'sleep', '600', stdout=-3, stderr=-3) for _ in range(10)]
-    equal(sorted(r.wait() for r in runners), [0] + [4] * 9)
+    runners = [place.start('run', '-d', '-n', 'same', 'sleep', '600', stdout=-1, stderr=-1) for _ in range(10)]
+    said = sorted((r.communicate()[1], r.returncode) for r in runners)
+    equal(said, [(b'', 0)] + [(b"rouse: a running task named 'same' already exists\n", 4)] * 9)
     equal(len(place.good('ls', '--json').json), 1)
+
+
+@test
+def a_start_that_is_refused_takes_nothing_from_others(place):
+    place.good('run', '-d', '-n', 'same', 'sleep', '600')
+    refused = [place.start('run', '-d', '-n', 'same', 'sleep', '600', stdout=-3, stderr=-3) for _ in range(10)]
+    runners = [place.start('run', '-d', '-c', f'exit {i}', stdout=-1, stderr=-1) for i in range(10)]
+    for i, runner in enumerate(runners):
+        out, err = runner.communicate()
+        equal((runner.returncode, err), (0, b''))
+        equal(place('wait', out.decode().strip()).status, i)
+    equal([r.wait() for r in refused], [4] * 10)
 
 
 @test

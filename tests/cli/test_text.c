@@ -87,7 +87,8 @@ static void test_width(void **state)
         const char *text;
         size_t width;
         size_t fits_3; /* bytes that fit into three columns */
-    } rows[] = {{"", 0, 0}, {"abc", 3, 3}, {"abcd", 4, 3}, {"aäb", 3, 4}, {"日本", 4, 3}, {"a日本", 5, 4}, {"e\xcc\x81xyz", 4, 5}, {"\xff\xfe\xfd\xfc", 4, 3}};
+    } rows[] = {{"", 0, 0},    {"abc", 3, 3},  {"abcd", 4, 3},         {"aäb", 3, 4},
+                {"日本", 4, 3}, {"a日本", 5, 4}, {"e\xcc\x81xyz", 4, 5}, {"\xff\xfe\xfd\xfc", 4, 3}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         assert_int_equal(text_width(rows[i].text), rows[i].width);
