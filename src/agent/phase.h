@@ -1,6 +1,7 @@
 /* Running the hooks of a phase (COMPAT B24, B25, DEFECTS 19, 20): all see one snapshot, what they give is merged and committed
  * once. Hooks that touch the same exclusive key are run again one after another, each on what the one before left; so is a
- * hook whose own base revision moved. */
+ * hook whose own base revision moved. The seed refuses such an overlap before inference; here only phases whose updates join the
+ * commit of a message do, where there is no commit of their own to try again. */
 #ifndef AGENT_PHASE_H
 #define AGENT_PHASE_H
 

@@ -115,7 +115,10 @@ void answer_error_text(const char *body, size_t len, char *out, size_t size)
         if (text_of(form.error, out, size) || text_of(form.message, out, size))
             return;
     }
-    snprintf(out, size, "%.*s", (int)(len < 100 ? len : 100), len > 0 ? body : "no reason given");
+    if (len == 0)
+        snprintf(out, size, "no reason given");
+    else
+        snprintf(out, size, "%.*s", (int)(len < 100 ? len : 100), body);
 }
 
 /* ---- chunks ---- */

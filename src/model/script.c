@@ -107,7 +107,9 @@ static int read_tools(struct jslice value, struct arena *arena, struct script_tu
         if (code < 0)
             break;
         struct script_tool *tool = &turn->tools[turn->n_tools++];
-        *tool = (struct script_tool){.name = form.name, .arguments = keep(arena, form.arguments)};
+        bool raw = jtext_type(form.arguments) == JTYPE_STRING; /* what a model wrote that is no object */
+        *tool = (struct script_tool){.name = form.name,
+                                     .arguments = raw ? jtext_string(form.arguments, arena) : keep(arena, form.arguments)};
         if (!tool->arguments)
             return rouse_fail_memory(err);
     }

@@ -1,0 +1,301 @@
+/* The tools as a model meets them: called through the loop, judged by what the model reads. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/stage.h"
+
+#include "json/jtext.h"
+#include "tools/env.h"
+
+/* One reply that calls the tools given as JSON, and what the model then reads. */
+static const char *call(struct stage *s, const char *tools)
+{
+    char *script = NULL;
+    assert_true(asprintf(&script, "{\"turns\":[{\"tools\":[%s]},{\"say\":\"done\"}]}", tools) > 0);
+    stage_script(s, script);
+    free(script);
+    rouse_agent_result *r = NULL;
+    assert_works(stage_try(s, "go", &r, &err));
+    rouse_agent_result_free(r);
+    return stage_seen(s);
+}
+
+#define TOOL(name, arguments) "{\"name\":\"" name "\",\"arguments\":" arguments "}"
+
+/* ---- arguments ---- */
+
+static const struct {
+    const char *tools, *seen;
+} errors[] = {
+    {TOOL("fly_to_moon", "{}"), "tool 'fly_to_moon' not found"},
+    {TOOL("list_tasks", "[1]"), "Invalid arguments: arguments must be an object, not an array"},
+    {TOOL("list_tasks", "\"{\\\"all\\\":\""), "Invalid arguments: JSON ends too early"},
+    {TOOL("list_tasks", "{\"all\":1}"), "Invalid arguments: `all` must be"},
+    {TOOL("spawn_task", "{}"), "Invalid arguments: nothing to run"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"argv\":[\"true\"]}"), "Invalid arguments: more than one thing to run"},
+    {TOOL("spawn_task", "{\"prompt\":\"x\"}"), "Invalid arguments: 'prompt' is for type \"sub_agent\""},
+    {TOOL("spawn_task", "{\"type\":\"daemon\",\"command\":\"true\"}"), "Invalid arguments: unknown type 'daemon'"},
+    {TOOL("spawn_task", "{\"type\":\"sub_agent\",\"prompt\":\"x\"}"), "Execution failed: this agent cannot start sub-agents by prompt"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"name\":\"self\"}"), "Invalid arguments: 'self' is a reserved name"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"timeout_ms\":-1}"), "Invalid arguments: `timeout_ms` must be"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"ready_when\":\"(\"}"), "Invalid arguments: "},
+    {TOOL("read_output", "{}"), "Invalid arguments: missing field `task`"},
+    {TOOL("read_output", "{\"task\":\"bg_9\"}"), "Not found: no task 'bg_9'"},
+    {TOOL("read_output", "{\"task\":\"x\",\"tail\":1,\"offset\":1}"), "Invalid arguments: give 'tail' or 'offset', not both"},
+    {TOOL("read_output", "{\"task\":\"x\",\"max_bytes\":65537}"), "Invalid arguments: 'max_bytes' must be at most 65536"},
+    {TOOL("wait_tasks", "{\"tasks\":[\"nobody\"]}"), "Not found: no task 'nobody'"},
+    {TOOL("wait_tasks", "{\"timeout_ms\":600001}"), "Invalid arguments: 'timeout_ms' must be at most 600000"},
+    {TOOL("wait_tasks", "{\"mode\":\"some\"}"), "Invalid arguments: `mode`"},
+    {TOOL("wait_tasks", "{}"), "{\"timed_out\":false,\"tasks\":[]}"},
+    {TOOL("cancel_task", "{}"), "Invalid arguments: missing 'target'"},
+    {TOOL("cancel_task", "{\"target\":null}"), "Invalid arguments: missing 'target'"},
+    {TOOL("cancel_task", "{\"target\":{}}"), "Invalid arguments: missing 'target.relation'"},
+    {TOOL("cancel_task", "{\"target\":{\"relation\":\"child\"}}"), "Invalid arguments: child requires 'name'"},
+    {TOOL("cancel_task", "{\"target\":{\"relation\":\"aunt\"}}"), "Invalid arguments: unknown relation 'aunt'"},
+    {TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"ghost\"}}"),
+     "{\"status\":\"failed\",\"root_task_id\":\"ghost\",\"cancelled_count\":0,\"error\":\"task_not_found\"}"},
+};
+
+static void test_errors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        struct stage s;
+        stage_init(&s, "{\"turns\":[]}");
+        s.options.system = "";
+        const char *seen = call(&s, errors[i].tools);
+        if (!strstr(seen, errors[i].seen))
+            fail_msg("%s gave\n%s", errors[i].tools, seen);
+        stage_done(&s);
+    }
+}
+
+/* ---- starting ---- */
+
+static void test_environment(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"env\",\"argv\":[\"env\"]}") "," TOOL("wait_tasks", "{}") ","
+                                TOOL("read_output", "{\"task\":\"env\"}"));
+    assert_non_null(strstr(seen, "PATH=/usr/bin:/bin"));
+    assert_non_null(strstr(seen, "ROUSE_TASK=bg_0"));
+    assert_null(strstr(seen, "hunter2"));
+    stage_done(&s);
+}
+
+static const struct {
+    const char *assignment;
+    bool secret;
+} names[] = {
+    {"OPENAI_API_KEY=x", true},   {"github_token=x", true}, {"AWS_SECRET=x", true}, {"DB_PASSWORD=x", true},
+    {"PASSWORD_FILE=x", true},    {"mypasswordx=1", true},  {"PATH=/bin", false},   {"KEYBOARD=us", false},
+    {"MONKEY=x", false},          {"TOKENS=5", false},      {"NO_EQUALS_KEY", true}, {"X=A_KEY", false},
+};
+
+static void test_secrets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(env_is_secret(names[i].assignment), names[i].secret);
+    const char *const env[] = {"OPENAI_API_KEY=k", "OTHER_KEY=o", "ROUSE_THREAD=t", "A=b", NULL};
+    struct arena arena = {0};
+    const char *const *kept = NULL;
+    assert_works(env_for_task(env, false, &arena, &kept, &err));
+    assert_string_equal(kept[0], "A=b");
+    assert_null(kept[1]);
+    assert_works(env_for_task(env, true, &arena, &kept, &err));
+    assert_string_equal(kept[0], "OPENAI_API_KEY=k");
+    assert_string_equal(kept[1], "A=b");
+    assert_null(kept[2]);
+    assert_works(env_for_task(NULL, true, &arena, &kept, &err));
+    assert_null(kept[0]);
+    arena_done(&arena);
+}
+
+static void test_sub_agent_by_prompt(void **state)
+{
+    (void)state;
+    static const char *const command[] = {"/bin/echo", "agent", "--", NULL};
+    struct stage s;
+    rouse_task *task = NULL;
+    stage_init(&s, "{\"turns\":[]}");
+    s.options.sub_agent = command;
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"sub\",\"type\":\"sub_agent\",\"prompt\":\"look; rm -rf $HOME\"}") ","
+                                TOOL("wait_tasks", "{}") "," TOOL("read_output", "{\"task\":\"sub\"}"));
+    assert_non_null(strstr(seen, "{\"text\":\"agent -- look; rm -rf $HOME\\n\""));
+    assert_works(rouse_task_get(s.scene.manager, "t", "bg_0", &task, &err));
+    assert_string_equal(task->task_type, "sub_agent");
+    assert_string_equal(task->description, "look; rm -rf $HOME");
+    rouse_task_free(task);
+    stage_done(&s);
+}
+
+static void test_command_that_cannot_be_executed(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen = call(&s, TOOL("spawn_task", "{\"argv\":[\"/no/such/program\"]}") "," TOOL("wait_tasks", "{}"));
+    assert_non_null(strstr(seen, "\"status\":\"failed\""));
+    assert_non_null(strstr(seen, "/no/such/program"));
+    stage_done(&s);
+}
+
+/* ---- reading ---- */
+
+static void test_reading(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen =
+        call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"printf '\\\\033[1mone\\\\033[0m\\\\nold\\\\rtwo\\\\nthree\\\\n'\"}") ","
+                 TOOL("wait_tasks", "{\"tasks\":[\"p\"]}") "," TOOL("read_output", "{\"task\":\"p\"}") ","
+                 TOOL("read_output", "{\"task\":\"bg_0\",\"tail\":1}") "," TOOL("read_output", "{\"task\":\"p\",\"offset\":12,\"max_bytes\":8}") ","
+                 TOOL("read_output", "{\"task\":\"p\",\"offset\":25}"));
+    assert_non_null(strstr(seen, "{\"text\":\"one\\ntwo\\nthree\\n\",\"offset\":0,\"next_offset\":26,\"size\":26,\"dropped\":0,\"status\":\"completed\"}"));
+    assert_non_null(strstr(seen, "{\"text\":\"three\\n\",\"offset\":20,\"next_offset\":26"));
+    assert_non_null(strstr(seen, "{\"text\":\"two\\n\",\"offset\":12,\"next_offset\":20"));
+    assert_non_null(strstr(seen, "{\"text\":\"\\n\",\"offset\":25,\"next_offset\":26"));
+    stage_done(&s);
+}
+
+/* A flood is read in pieces that join without a gap. */
+static void test_flood(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"seq 1 20000\"}") "," TOOL("wait_tasks", "{}") ","
+                                TOOL("read_output", "{\"task\":\"p\"}") "," TOOL("read_output", "{\"task\":\"p\",\"offset\":0,\"max_bytes\":100}"));
+    assert_non_null(strstr(seen, "\\n20000\\n\""));
+    assert_null(strstr(seen, "\\n19900\\n19901"));
+    assert_non_null(strstr(seen, "{\"text\":\"1\\n2\\n"));
+    assert_non_null(strstr(seen, "\\n36\\n\",\"offset\":0,\"next_offset\":99,"));
+    stage_done(&s);
+}
+
+/* ---- waiting and listing ---- */
+
+static void test_waiting(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"slow\",\"command\":\"sleep 1000\"}") ","
+                                TOOL("spawn_task", "{\"name\":\"quick\",\"command\":\"exit 7\"}") ","
+                                TOOL("spawn_task", "{\"name\":\"server\",\"command\":\"echo up; sleep 1000\",\"ready_when\":\"^up\"}") ","
+                                TOOL("wait_tasks", "{\"tasks\":[\"slow\",\"quick\"],\"mode\":\"any\"}") ","
+                                TOOL("wait_tasks", "{\"tasks\":[\"server\"],\"until\":\"ready\"}") ","
+                                TOOL("wait_tasks", "{\"tasks\":[\"slow\"],\"timeout_ms\":1}") "," TOOL("list_tasks", "{\"all\":true}"));
+    assert_non_null(strstr(seen, "\"error\":\"exit status 7\",\"exit_code\":7,\"ended_by\":\"self\""));
+    assert_non_null(strstr(seen, "\"ready\":true"));
+    assert_non_null(strstr(seen, "{\"timed_out\":true,\"tasks\":[{\"task_id\":\"bg_0\",\"name\":\"slow\",\"status\":\"running\""));
+    const char *list = strstr(seen, "{\"tasks\":[{\"task_id\":\"bg_2\"");
+    assert_non_null(list);
+    assert_true(strstr(list, "\"bg_1\"") < strstr(list, "\"bg_0\""));
+    stage_done(&s);
+}
+
+/* ---- cancelling ---- */
+
+static void test_cancel_child(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"sleep 1000\"}") ","
+                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}") ","
+                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}") ","
+                                TOOL("list_tasks", "{\"all\":true}"));
+    assert_non_null(strstr(seen, "{\"status\":\"accepted\",\"root_task_id\":\"bg_0\",\"cancelled_count\":1}"));
+    assert_non_null(strstr(seen, "{\"status\":\"failed\",\"root_task_id\":\"p\",\"cancelled_count\":0,\"error\":\"task_not_found\"}"));
+    assert_non_null(strstr(seen, "\"reason\":\"cancelled by its agent\""));
+    assert_non_null(strstr(seen, "<background-task-event kind=\"cancelled\" task_id=\"bg_0\">"));
+    stage_done(&s);
+}
+
+/* The run and what it started end; what somebody else started in the thread goes on. */
+static void test_cancel_self(void **state)
+{
+    (void)state;
+    struct stage s;
+    rouse_task *task = NULL;
+    stage_init(&s, "{\"turns\":[{\"tools\":[" TOOL("spawn_task", "{\"name\":\"a\",\"command\":\"sleep 1000\"}") ","
+                   TOOL("spawn_task", "{\"name\":\"b\",\"command\":\"sleep 1000\"}") ","
+                   TOOL("cancel_task", "{\"target\":{\"relation\":\"self\"}}") "," TOOL("list_tasks", "{}") "]}]}");
+    rouse_task_free(scene_start(&s.scene, "mine", "sleep 1000"));
+    rouse_agent_result *r = stage_run(&s, "go", "done", "cancelled");
+    char *transcript = stage_transcript(&s);
+    char receipt[160];
+    snprintf(receipt, sizeof receipt, "result {\"status\":\"accepted\",\"root_task_id\":\"%s\",\"cancelled_count\":3}", r->run_id);
+    assert_non_null(strstr(s.log, receipt));
+    assert_int_equal(stage_count(s.log, "call list_tasks"), 0);
+    free(transcript);
+    assert_works(rouse_task_get(s.scene.manager, "t", "mine", &task, &err));
+    assert_int_equal(task->status, ROUSE_RUNNING);
+    rouse_task_free(task);
+    assert_works(rouse_task_get(s.scene.manager, "t", "a", &task, &err));
+    assert_int_equal(task->status, ROUSE_CANCELLED);
+    rouse_task_free(task);
+    rouse_agent_result_free(r);
+    stage_done(&s);
+}
+
+/* ---- another thread's tasks ---- */
+
+static void test_other_threads_are_out_of_reach(void **state)
+{
+    (void)state;
+    struct stage s;
+    rouse_task *task = NULL;
+    stage_init(&s, "{\"turns\":[]}");
+    s.options.system = "";
+    rouse_task_free(scene_start(&s.scene, "mine", "echo private; sleep 1000"));
+    s.options.thread = "other";
+    const char *seen = call(&s, TOOL("list_tasks", "{\"all\":true}") "," TOOL("read_output", "{\"task\":\"bg_0\"}") ","
+                                TOOL("read_output", "{\"task\":\"mine\"}") "," TOOL("wait_tasks", "{\"tasks\":[\"bg_0\"]}") ","
+                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"bg_0\"}}"));
+    assert_int_equal(stage_count(seen, "Not found: no task 'bg_0'"), 2);
+    assert_int_equal(stage_count(seen, "Not found: no task 'mine'"), 1);
+    assert_non_null(strstr(seen, "{\"tasks\":[],\"more\":false}"));
+    assert_non_null(strstr(seen, "\"error\":\"task_not_found\""));
+    assert_null(strstr(seen, "private"));
+    assert_works(rouse_task_get(s.scene.manager, "t", "bg_0", &task, &err));
+    assert_int_equal(task->status, ROUSE_RUNNING);
+    rouse_task_free(task);
+    stage_done(&s);
+}
+
+/* Every schema a model is given is JSON that the loop itself would take. */
+static void test_schemas(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rouse_background_plugin.n_tools; i++) {
+        const rouse_tool *tool = rouse_background_plugin.tools[i];
+        assert_works(jtext_check(tool->parameters, strlen(tool->parameters), NULL, &err));
+        assert_true(strlen(tool->description) > 20);
+        assert_true(tool->repeatable);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_sub_agent_by_prompt),
+        cmocka_unit_test(test_command_that_cannot_be_executed),
+        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_cancel_child),
+        cmocka_unit_test(test_cancel_self),
+        cmocka_unit_test(test_other_threads_are_out_of_reach),
+        cmocka_unit_test(test_schemas),
+    };
+    return check_run(tests, NULL, NULL);
+}
