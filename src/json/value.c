@@ -29,7 +29,8 @@ static int build_real(struct jslice value, json_t **ret_value, rouse_error *err)
 static int build_number(struct jslice value, json_t **ret_value, rouse_error *err)
 {
     int64_t whole;
-    bool real = memchr(value.at, '.', value.len) || memchr(value.at, 'e', value.len) || memchr(value.at, 'E', value.len);
+    bool real =
+        memchr(value.at, '.', value.len) || memchr(value.at, 'e', value.len) || memchr(value.at, 'E', value.len);
     if (real)
         return build_real(value, ret_value, err);
     if (!jtext_i64(value, &whole))

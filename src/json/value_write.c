@@ -52,7 +52,8 @@ static void write_object(struct writer *w, const json_t *object)
     const char *comma = "";
     json_t *member;
     buf_addc(&w->out, '{');
-    json_object_foreach((json_t *)(uintptr_t)object, key, member) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, member)
+    {
         buf_adds(&w->out, comma);
         jtext_add_string(&w->out, key, strlen(key));
         buf_addc(&w->out, ':');

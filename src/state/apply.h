@@ -17,8 +17,8 @@ enum state_action { STATE_PUT, STATE_REMOVE, STATE_CLEAR };
 struct state_change {
     enum state_action action;
     const rouse_key *key;
-    char *entry;  /* NULL for a scalar and for STATE_CLEAR */
-    void *value;  /* STATE_PUT: the new value */
+    char *entry; /* NULL for a scalar and for STATE_CLEAR */
+    void *value; /* STATE_PUT: the new value */
 };
 
 struct state_changes { /* net effect, to be written in order: for each key at most one CLEAR, then one change per entry;

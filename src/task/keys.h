@@ -4,13 +4,13 @@
 
 #include "rouse/task.h"
 
-struct state_update { /* background_task_state */
+struct state_update {   /* background_task_state */
     bool replace;       /* ReplaceAll; else Upsert of the one task */
     rouse_task **tasks; /* owned */
     size_t count, cap;
 };
 
-struct view_update { /* background_tasks */
+struct view_update {  /* background_tasks */
     rouse_view *view; /* Replace; NULL = Clear */
 };
 
@@ -21,7 +21,7 @@ int view_entry_decode(const char *json, size_t len, struct arena *arena, rouse_v
 /* An update from the outside: {"Name": content}, or "Name" (then the content's text is NULL). The name is one of names;
  * *ret_index says which. ROUSE_EDATA. */
 struct jslice;
-int variant_decode(const char *json, size_t len, const char *const *names, size_t *ret_index, struct jslice *ret_content,
-                   rouse_error *err);
+int variant_decode(const char *json, size_t len, const char *const *names, size_t *ret_index,
+                   struct jslice *ret_content, rouse_error *err);
 
 #endif

@@ -75,7 +75,8 @@ static const struct jfields ext_fields = {.rows = ext_rows, .count = sizeof ext_
     {"parent_context", JFIELD_OBJECT, JFIELD_DEFAULT, offsetof(rouse_task, parent), 0, NULL, &lineage_fields}
 
 static const struct jfield summary_rows[] = {SUMMARY_ROWS};
-static const struct jfields summary_fields = {.rows = summary_rows, .count = sizeof summary_rows / sizeof *summary_rows};
+static const struct jfields summary_fields = {.rows = summary_rows,
+                                              .count = sizeof summary_rows / sizeof *summary_rows};
 
 static const struct jfield record_rows[] = {
     SUMMARY_ROWS,

@@ -119,7 +119,8 @@ static int check_result(const rouse_task *task, rouse_error *err)
 {
     size_t len = task->result ? strlen(task->result) : 0;
     if (len > LIMIT_RESULT)
-        return rouse_fail(err, ROUSE_ELIMIT, "result of task '%.60s' is larger than %u bytes", task->task_id, LIMIT_RESULT);
+        return rouse_fail(err, ROUSE_ELIMIT, "result of task '%.60s' is larger than %u bytes", task->task_id,
+                          LIMIT_RESULT);
     if (len == 0 && !task->result)
         return 0;
     int code = jtext_check_depth(task->result, len, LIMIT_RESULT_DEPTH, err);

@@ -17,8 +17,8 @@ static int wrong_form(rouse_error *err)
     return rouse_fail(err, ROUSE_EDATA, "an update is an object with one member, named after what it does");
 }
 
-int variant_decode(const char *json, size_t len, const char *const *names, size_t *ret_index, struct jslice *ret_content,
-                   rouse_error *err)
+int variant_decode(const char *json, size_t len, const char *const *names, size_t *ret_index,
+                   struct jslice *ret_content, rouse_error *err)
 {
     struct jslice value, key, content = {0};
     struct jtext t;

@@ -58,7 +58,10 @@ static void test_printable(void **state)
         {20, "plain", "plain"},
         {20, "\x1b]0;x\x07", "?]0;x?"},
         {20, "a\nb\tc\rd\x7f", "a?b?c?d?"},
-        {20, "\xc2\x9b""31m", "?31m"}, /* the one-byte form of ESC [ */
+        {20,
+         "\xc2\x9b"
+         "31m",
+         "?31m"}, /* the one-byte form of ESC [ */
         {20, "\xff\xc3\xa9\xc3", "?\xc3\xa9?"},
         {4, "\xc3\xa9\xc3\xa9", "\xc3\xa9"},
         {1, "x", ""},

@@ -56,9 +56,12 @@ static void test_all_members(void **state)
     (void)state;
     struct arena arena = {0};
     struct outer o;
-    assert_works(decode("{\"unknown\":[1e999],\"text\":\"t\",\"words\":[\"a\",\"b\\n\"],\"raw\": { \"z\":1} ,\"u\":18446744073709551615,"
-                        "\"i\":-9223372036854775808,\"n\":-7,\"b\":true,\"colour\":\"gr\\u0065en\",\"\\u0069nner\":{\"word\":\"w\","
-                        "\"n\":3,\"text\":5},\"slice\":null}", &arena, &o, &err));
+    assert_works(decode(
+        "{\"unknown\":[1e999],\"text\":\"t\",\"words\":[\"a\",\"b\\n\"],\"raw\": { \"z\":1} "
+        ",\"u\":18446744073709551615,"
+        "\"i\":-9223372036854775808,\"n\":-7,\"b\":true,\"colour\":\"gr\\u0065en\",\"\\u0069nner\":{\"word\":\"w\","
+        "\"n\":3,\"text\":5},\"slice\":null}",
+        &arena, &o, &err));
     assert_string_equal(o.text, "t");
     assert_string_equal(o.words[0], "a");
     assert_string_equal(o.words[1], "b\n");
@@ -77,7 +80,8 @@ static void test_defaults_and_null(void **state)
     (void)state;
     struct arena arena = {0};
     struct outer o;
-    assert_works(decode("{\"colour\":\"red\",\"words\":null,\"raw\":null,\"u\":null,\"n\":null,\"inner\":null}", &arena, &o, &err));
+    assert_works(decode("{\"colour\":\"red\",\"words\":null,\"raw\":null,\"u\":null,\"n\":null,\"inner\":null}", &arena,
+                        &o, &err));
     assert_string_equal(o.text, "default");
     assert_null(o.words);
     assert_string_equal(o.raw, "null");
@@ -135,7 +139,8 @@ static void test_strict(void **state)
     struct arena arena = {0};
     struct outer o;
     assert_works(jfields_decode(&fields, json, sizeof json - 1, &arena, &o, &err));
-    assert_refused(jfields_decode(&strict_fields, json, sizeof json - 1, &arena, &o, &err), ROUSE_EDATA, "out of range");
+    assert_refused(jfields_decode(&strict_fields, json, sizeof json - 1, &arena, &o, &err), ROUSE_EDATA,
+                   "out of range");
     arena_done(&arena);
 }
 
@@ -144,7 +149,8 @@ static void test_copy(void **state)
     (void)state;
     struct arena first = {0}, second = {0};
     struct outer o;
-    assert_works(decode("{\"text\":\"t\",\"words\":[\"a\"],\"raw\":[1],\"colour\":\"red\",\"inner\":{\"word\":\"w\"}}", &first, &o, &err));
+    assert_works(decode("{\"text\":\"t\",\"words\":[\"a\"],\"raw\":[1],\"colour\":\"red\",\"inner\":{\"word\":\"w\"}}",
+                        &first, &o, &err));
     struct outer copy = o;
     assert_int_equal(jfields_copy(&fields, &second, &copy), 0);
     assert_ptr_not_equal(copy.text, o.text);
@@ -160,8 +166,9 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults_and_null), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_strict),      cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults_and_null),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,25 @@ static void test_accepted(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "null", "true", "false", "0", "-0", "18446744073709551616", "1e-400", "\"\"", "[]", "{}", " [ ] ", "\t{\r\n}\n",
-        "[1,2,[3,{\"a\":[]}],\"x\"]", "{\"a\":1,\"a\":2,\"\":{}}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
-        "\"\\ud83d\\ude00\"", "\"\\u0000\"", "\"\x7f\xc2\x80\xe2\x80\xa8\xf0\x9f\x98\x80\"", "[1 , 2 ]",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "18446744073709551616",
+        "1e-400",
+        "\"\"",
+        "[]",
+        "{}",
+        " [ ] ",
+        "\t{\r\n}\n",
+        "[1,2,[3,{\"a\":[]}],\"x\"]",
+        "{\"a\":1,\"a\":2,\"\":{}}",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\u0000\"",
+        "\"\x7f\xc2\x80\xe2\x80\xa8\xf0\x9f\x98\x80\"",
+        "[1 , 2 ]",
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         assert_works(jtext_check(rows[i], strlen(rows[i]), NULL, &err));
@@ -145,8 +161,8 @@ static void test_skim(void **state)
         const char *value;
         bool ok;
     } rows[] = {
-        {"1e999", true}, {"\"\\ud83d\"", true}, {"[{\"a\":-1e400}]", true}, {"\"\\ud8\"", false}, {"01", false},
-        {"\"\xff\"", false}, {"\"a\nb\"", false}, {"[1,]", false},
+        {"1e999", true}, {"\"\\ud83d\"", true}, {"[{\"a\":-1e400}]", true}, {"\"\\ud8\"", false},
+        {"01", false},   {"\"\xff\"", false},   {"\"a\nb\"", false},        {"[1,]", false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char text[64];
@@ -215,7 +231,8 @@ static void test_strings(void **state)
         {"\"a\\\"b\\\\c\\/d\\b\\f\\n\\r\\te\"", "a\"b\\c/d\b\f\n\r\te"},
         {"\"\\u0041\\u00e9\\u4e2d\\uFFFD\"", "A\xc3\xa9\xe4\xb8\xad\xef\xbf\xbd"},
         {"\"\\ud83d\\ude00!\"", "\xf0\x9f\x98\x80!"},
-        {"\"a\\u0000b\"", "a\xc0\x80""b"},
+        {"\"a\\u0000b\"", "a\xc0\x80"
+                          "b"},
     };
     struct arena arena = {0};
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -240,7 +257,9 @@ static void test_written_strings(void **state)
         {"a\"b\\c/d\b\f\n\r\te", "\"a\\\"b\\\\c/d\\b\\f\\n\\r\\te\""},
         {"\x01\x1f\x7f", "\"\\u0001\\u001f\x7f\""},
         {"\xc3\xa9\xf0\x9f\x98\x80", "\"\xc3\xa9\xf0\x9f\x98\x80\""},
-        {"a\xc0\x80""b", "\"a\\u0000b\""},
+        {"a\xc0\x80"
+         "b",
+         "\"a\\u0000b\""},
         {"a\xff\xc3", "\"a\xef\xbf\xbd\xef\xbf\xbd\""},
         {"<script>&", "\"<script>&\""},
     };
@@ -300,11 +319,16 @@ static void test_member_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_every_prefix),    cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_walk),            cmocka_unit_test(test_skim),
-        cmocka_unit_test(test_whole_numbers),   cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_written_strings), cmocka_unit_test(test_written_members),
+        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_skim),
+        cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_written_strings),
+        cmocka_unit_test(test_written_members),
         cmocka_unit_test(test_member_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

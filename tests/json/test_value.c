@@ -8,7 +8,14 @@ static void test_round_trip(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "null", "1", "\"x\"", "[]", "{\"b\":1,\"a\":[true,null,{\"c\":\"\xc3\xa9\"}]}", "-9223372036854775808", "[1.5,-0.25,1e+300,0.1,3.0,3.141592653589793]", "{\"\":{\"\":[]}}",
+        "null",
+        "1",
+        "\"x\"",
+        "[]",
+        "{\"b\":1,\"a\":[true,null,{\"c\":\"\xc3\xa9\"}]}",
+        "-9223372036854775808",
+        "[1.5,-0.25,1e+300,0.1,3.0,3.141592653589793]",
+        "{\"\":{\"\":[]}}",
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         json_t *value = NULL;
@@ -38,7 +45,8 @@ static void test_refused(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         json_t *value = NULL;
-        assert_refused(json_value_parse(rows[i].text, strlen(rows[i].text), &value, &err), ROUSE_EDATA, rows[i].message);
+        assert_refused(json_value_parse(rows[i].text, strlen(rows[i].text), &value, &err), ROUSE_EDATA,
+                       rows[i].message);
         assert_null(value);
     }
 }
@@ -106,12 +114,9 @@ static void test_no_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_too_deep_to_write),
-        cmocka_unit_test(test_each_byte_once),
-        cmocka_unit_test(test_no_value),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_too_deep_to_write),
+        cmocka_unit_test(test_each_byte_once), cmocka_unit_test(test_no_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

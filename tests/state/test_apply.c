@@ -8,7 +8,11 @@
 static int get(void *userdata, const rouse_key *key, const char *entry, void **ret_value, rouse_error *err)
 {
     ++*(int *)userdata;
-    const char *text = key == &toy_scalar ? "\"old\"" : !entry ? NULL : strcmp(entry, "a") == 0 ? "\"1\"" : strcmp(entry, "b") == 0 ? "\"2\"" : NULL;
+    const char *text = key == &toy_scalar        ? "\"old\""
+                       : !entry                  ? NULL
+                       : strcmp(entry, "a") == 0 ? "\"1\""
+                       : strcmp(entry, "b") == 0 ? "\"2\""
+                                                 : NULL;
     if (entry && strcmp(entry, "broken") == 0)
         return rouse_fail(err, ROUSE_EDATA, "entry '%s' cannot be read", entry);
     *ret_value = NULL;
@@ -47,7 +51,7 @@ static void test_net_effect(void **state)
         {NULL, "-a ?a", "?a", "<a "},
         {NULL, "-c", NULL, "<c "},
         {NULL, "+z=1 +c=2 +d=3", "+c=4", ">z=1 >c=4 >d=3 "},
-        {NULL, "-a +a=9 ?a=9", NULL, "<a >a=9 "},      /* it comes last now */
+        {NULL, "-a +a=9 ?a=9", NULL, "<a >a=9 "}, /* it comes last now */
         {NULL, "+c=3 -c +d=4 +c=5", NULL, ">d=4 <c >c=5 "},
         {NULL, "0 ?a ?b", NULL, "0 "},
         {NULL, "0 +b=7 +a=8", NULL, "0 >b=7 >a=8 "},

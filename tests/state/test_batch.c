@@ -9,7 +9,10 @@ static rouse_batch *batch_of(const char *words)
     rouse_batch *batch = rouse_batch_new();
     assert_non_null(batch);
     for (; *words; words++) {
-        const rouse_key *key = *words == 's' ? &toy_scalar : *words == 'o' ? &toy_other : *words == 'm' ? &toy_map : &toy_sum;
+        const rouse_key *key = *words == 's'   ? &toy_scalar
+                               : *words == 'o' ? &toy_other
+                               : *words == 'm' ? &toy_map
+                                               : &toy_sum;
         if (*words == 'b')
             rouse_batch_set_base(batch, (uint64_t)(*++words - '0'));
         else

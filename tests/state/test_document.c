@@ -19,7 +19,8 @@ static void test_documents(void **state)
         const char *keys;
     } rows[] = {
         {"{\"revision\":0,\"extensions\":{}}", 0, ""},
-        {"{\"extensions\":{\"a\": [1] ,\"\\u0062\":null},\"revision\":18446744073709551615,\"x\":1}", UINT64_MAX, "a=[1];b=null;"},
+        {"{\"extensions\":{\"a\": [1] ,\"\\u0062\":null},\"revision\":18446744073709551615,\"x\":1}", UINT64_MAX,
+         "a=[1];b=null;"},
         {"{\"revision\":1,\"extensions\":{\"k\":1,\"k\":2}}", 1, "k=1;k=2;"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -80,7 +81,8 @@ static void test_entries(void **state)
             assert_works(document_entries(rows[i].member, rows[i].json, len, note, &out, &err));
             assert_string_equal(buf_text(&out), rows[i].expected);
         } else {
-            assert_refused(document_entries(rows[i].member, rows[i].json, len, note, &out, &err), rows[i].code, rows[i].expected);
+            assert_refused(document_entries(rows[i].member, rows[i].json, len, note, &out, &err), rows[i].code,
+                           rows[i].expected);
         }
         buf_done(&out);
     }

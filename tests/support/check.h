@@ -28,7 +28,8 @@
         rouse_error err = {0};                                                                                         \
         int code_ = (call);                                                                                            \
         if (code_ != (expected) || err.code != (expected) || !strstr(err.message, text))                               \
-            fail_msg("%s: %d (%d) '%s' instead of %d '%s'", #call, code_, err.code, err.message, (int)(expected), text); \
+            fail_msg("%s: %d (%d) '%s' instead of %d '%s'", #call, code_, err.code, err.message, (int)(expected),      \
+                     text);                                                                                            \
     } while (0)
 
 /* Runs the tests of one program, or of them only those whose names match $ROUSE_TEST (a pattern with * and ?). */

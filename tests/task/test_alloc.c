@@ -15,8 +15,10 @@
 #define MOST 10000 /* allocations in one scenario; more means that it never gets through */
 
 static const char record[] =
-    "{\"task_id\":\"bg_7\",\"owner_thread_id\":\"th\",\"task_type\":\"shell\",\"name\":\"n\",\"description\":\"d\",\"status\":\"running\","
-    "\"error\":\"e\",\"result\":{\"z\":1},\"created_at_ms\":1,\"completed_at_ms\":2,\"parent_context\":{\"run_id\":\"r\"},"
+    "{\"task_id\":\"bg_7\",\"owner_thread_id\":\"th\",\"task_type\":\"shell\",\"name\":\"n\",\"description\":\"d\","
+    "\"status\":\"running\","
+    "\"error\":\"e\",\"result\":{\"z\":1},\"created_at_ms\":1,\"completed_at_ms\":2,\"parent_context\":{\"run_id\":"
+    "\"r\"},"
     "\"ext\":{\"kind\":\"process\",\"argv\":[\"sh\",\"-c\"],\"cwd\":\"/\",\"reason\":\"why\"}}";
 static const char view[] = "{\"tasks\":{\"a\":{\"task_type\":\"t\",\"description\":\"d\",\"status\":\"failed\"}}}";
 
@@ -191,9 +193,18 @@ static const struct scenario {
     const char *name;
     int (*run)(rouse_error *err);
 } scenarios[] = {
-    {"decode_record", decode_record}, {"encode_record", encode_record}, {"show_record", show_record}, {"copy_record", copy_record},
-    {"events", events},               {"state_value", state_value},     {"view_value", view_value},   {"apply_state", apply_state},
-    {"apply_view", apply_view},       {"snapshots", snapshots},         {"documents", documents},     {"trees", trees},
+    {"decode_record", decode_record},
+    {"encode_record", encode_record},
+    {"show_record", show_record},
+    {"copy_record", copy_record},
+    {"events", events},
+    {"state_value", state_value},
+    {"view_value", view_value},
+    {"apply_state", apply_state},
+    {"apply_view", apply_view},
+    {"snapshots", snapshots},
+    {"documents", documents},
+    {"trees", trees},
 };
 
 static void run_scenario(const struct scenario *s, enum fail_alloc how)

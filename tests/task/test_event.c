@@ -18,11 +18,13 @@ static void test_bytes(void **state)
     event_add_cancelled(&out, "bg_2");
     buf_addc(&out, '\n');
     event_add_custom(&out, "bg_3", "p", "{\"a\":2,\"z\":1}");
-    assert_string_equal(buf_text(&out), "{\"kind\":\"completed\",\"result\":{\"z\":1, \"a\": 2},\"task_id\":\"bg_0\"}\n"
-                                        "{\"kind\":\"completed\",\"result\":null,\"task_id\":\"bg_0\"}\n"
-                                        "{\"error\":\"a \\\"b\\\"\\n\",\"kind\":\"failed\",\"task_id\":\"bg_1\"}\n"
-                                        "{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}\n"
-                                        "{\"event_type\":\"p\",\"kind\":\"custom\",\"payload\":{\"a\":2,\"z\":1},\"task_id\":\"bg_3\"}");
+    assert_string_equal(
+        buf_text(&out),
+        "{\"kind\":\"completed\",\"result\":{\"z\":1, \"a\": 2},\"task_id\":\"bg_0\"}\n"
+        "{\"kind\":\"completed\",\"result\":null,\"task_id\":\"bg_0\"}\n"
+        "{\"error\":\"a \\\"b\\\"\\n\",\"kind\":\"failed\",\"task_id\":\"bg_1\"}\n"
+        "{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}\n"
+        "{\"event_type\":\"p\",\"kind\":\"custom\",\"payload\":{\"a\":2,\"z\":1},\"task_id\":\"bg_3\"}");
     buf_done(&out);
 }
 
@@ -33,7 +35,8 @@ static void message(const char *json, const char *kind, const char *id, char *bo
     char open[400];
     static const char close[] = "\n</background-task-event>";
     assert_works(event_add_message(&out, json, strlen(json), &err));
-    size_t open_len = (size_t)snprintf(open, sizeof open, "<background-task-event kind=\"%s\" task_id=\"%s\">\n", kind, id);
+    size_t open_len =
+        (size_t)snprintf(open, sizeof open, "<background-task-event kind=\"%s\" task_id=\"%s\">\n", kind, id);
     assert_true(out.len <= LIMIT_EVENT_TEXT && out.len >= open_len + sizeof close - 1);
     assert_memory_equal(out.data, open, open_len);
     assert_string_equal(out.data + out.len - (sizeof close - 1), close);
@@ -52,7 +55,8 @@ static void test_messages(void **state)
     static const struct {
         const char *json, *kind, *id, *body;
     } rows[] = {
-        {"{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}", "cancelled", "bg_2", "{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}"},
+        {"{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}", "cancelled", "bg_2",
+         "{\"kind\":\"cancelled\",\"task_id\":\"bg_2\"}"},
         {"{\"kind\":\"completed\",\"result\":\"</background-task-event>&\",\"task_id\":\"bg_2\"}", "completed", "bg_2",
          "{\"kind\":\"completed\",\"result\":\"\\u003c/background-task-event\\u003e\\u0026\",\"task_id\":\"bg_2\"}"},
         {"{\"a\":\n1}", "event", "unknown", "{\"a\": 1}"},
@@ -77,7 +81,8 @@ static void test_messages(void **state)
 static void test_cut(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"x", "<", "\xc3\xa9", "\xf0\x9f\x98\x80", "\\u0041", "\\\\", "\\\"", "&x\xe4\xb8\xad\\n"};
+    static const char *const pieces[] = {"x",       "<",    "\xc3\xa9", "\xf0\x9f\x98\x80",
+                                         "\\u0041", "\\\\", "\\\"",     "&x\xe4\xb8\xad\\n"};
     for (size_t i = 0; i < COUNT(pieces); i++) {
         for (size_t shift = 0; shift < 12; shift++) {
             struct buf json = BUF_INIT(0);

@@ -137,17 +137,19 @@ static void test_decode_names_the_key(void **state)
     static const struct {
         const char *entry, *json, *message;
     } rows[] = {
-        {"k", "{\"task_id\":\"real\",\"task_type\":\"\",\"description\":\"\",\"status\":\"failed\",\"created_at_ms\":1}",
+        {"k",
+         "{\"task_id\":\"real\",\"task_type\":\"\",\"description\":\"\",\"status\":\"failed\",\"created_at_ms\":1}",
          "entry 'k' holds the record of task 'real'"},
         {"k", "{}", "entry 'k': missing field `task_id`"},
         {"bg_18446744073709551615",
-         "{\"task_id\":\"bg_18446744073709551615\",\"task_type\":\"\",\"description\":\"\",\"status\":\"failed\",\"created_at_ms\":1}",
+         "{\"task_id\":\"bg_18446744073709551615\",\"task_type\":\"\",\"description\":\"\",\"status\":\"failed\","
+         "\"created_at_ms\":1}",
          "'bg_18446744073709551615' is too large"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         void *value = NULL;
-        assert_refused(rouse_task_state_key.decode(rows[i].entry, rows[i].json, strlen(rows[i].json), &value, &err), ROUSE_EDATA,
-                       rows[i].message);
+        assert_refused(rouse_task_state_key.decode(rows[i].entry, rows[i].json, strlen(rows[i].json), &value, &err),
+                       ROUSE_EDATA, rows[i].message);
         assert_null(value);
     }
 }
@@ -193,10 +195,12 @@ static void test_view(void **state)
     assert_works(apply(&shelf, rouse_view_clear(), &err));
     assert_text(&shelf, "{\"tasks\":{}}"); /* from absent, as from the type's default */
     assert_works(apply(&shelf, rouse_view_replace(entries, 2), &err));
-    assert_text(&shelf, "{\"tasks\":{\"bg_2\":{\"task_type\":\"x\",\"description\":\"second \\\"\",\"status\":\"running\"},"
-                        "\"bg_1\":{\"task_type\":\"y\",\"description\":\"first\",\"status\":\"cancelled\"}}}");
+    assert_text(&shelf,
+                "{\"tasks\":{\"bg_2\":{\"task_type\":\"x\",\"description\":\"second \\\"\",\"status\":\"running\"},"
+                "\"bg_1\":{\"task_type\":\"y\",\"description\":\"first\",\"status\":\"cancelled\"}}}");
     assert_works(apply(&shelf, rouse_view_replace(entries, 1), &err));
-    assert_text(&shelf, "{\"tasks\":{\"bg_2\":{\"task_type\":\"x\",\"description\":\"second \\\"\",\"status\":\"running\"}}}");
+    assert_text(&shelf,
+                "{\"tasks\":{\"bg_2\":{\"task_type\":\"x\",\"description\":\"second \\\"\",\"status\":\"running\"}}}");
     assert_works(apply(&shelf, rouse_view_replace(NULL, 0), &err));
     assert_text(&shelf, "{\"tasks\":{}}");
     shelf_done(&shelf);
@@ -206,7 +210,8 @@ static void test_view_decode(void **state)
 {
     (void)state;
 #define ENTRY(status) "{\"task_type\":\"t\",\"description\":\"d\",\"status\":\"" status "\"}"
-    static const char json[] = "{\"tasks\":{\"b\":" ENTRY("running") ",\"a\":" ENTRY("failed") ",\"b\":" ENTRY("completed") "}}";
+    static const char json[] =
+        "{\"tasks\":{\"b\":" ENTRY("running") ",\"a\":" ENTRY("failed") ",\"b\":" ENTRY("completed") "}}";
     void *value = NULL;
     assert_works(rouse_view_key.decode(NULL, json, sizeof json - 1, &value, &err));
     const rouse_view *view = value;
@@ -216,16 +221,22 @@ static void test_view_decode(void **state)
     assert_string_equal(view->entries[1].task_id, "a");
     rouse_view_key.release(value);
     static const char bad[] = "{\"tasks\":{\"b\":{}}}";
-    assert_refused(rouse_view_key.decode(NULL, bad, sizeof bad - 1, &value, &err), ROUSE_EDATA, "entry 'b': missing field `task_type`");
+    assert_refused(rouse_view_key.decode(NULL, bad, sizeof bad - 1, &value, &err), ROUSE_EDATA,
+                   "entry 'b': missing field `task_type`");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terminal_is_final),    cmocka_unit_test(test_one_batch), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_what_may_not_get_in),  cmocka_unit_test(test_decode_names_the_key),
-        cmocka_unit_test(test_index),                cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_view),                 cmocka_unit_test(test_view_decode),
+        cmocka_unit_test(test_terminal_is_final),
+        cmocka_unit_test(test_one_batch),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_what_may_not_get_in),
+        cmocka_unit_test(test_decode_names_the_key),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_view_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

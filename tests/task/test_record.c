@@ -3,7 +3,8 @@
 #include "support/json_same.h"
 #include "task/record.h"
 
-#define LEAST "\"task_id\":\"bg_0\",\"task_type\":\"t\",\"description\":\"d\",\"status\":\"running\",\"created_at_ms\":1"
+#define LEAST                                                                                                          \
+    "\"task_id\":\"bg_0\",\"task_type\":\"t\",\"description\":\"d\",\"status\":\"running\",\"created_at_ms\":1"
 
 static rouse_task *decode(const char *json)
 {
@@ -34,8 +35,9 @@ static void test_least(void **state)
     assert_false(task->has_completed_at || task->has_ext);
     assert_true(lineage_is_empty(&task->parent));
     char *text = rouse_task_encode(task, NULL);
-    assert_string_equal(text, "{\"task_id\":\"bg_0\",\"owner_thread_id\":\"\",\"task_type\":\"t\",\"description\":\"d\","
-                              "\"status\":\"running\",\"created_at_ms\":1,\"parent_context\":{}}");
+    assert_string_equal(text,
+                        "{\"task_id\":\"bg_0\",\"owner_thread_id\":\"\",\"task_type\":\"t\",\"description\":\"d\","
+                        "\"status\":\"running\",\"created_at_ms\":1,\"parent_context\":{}}");
     free(text);
     rouse_task_free(task);
     rouse_task_free(NULL);
@@ -43,10 +45,13 @@ static void test_least(void **state)
 
 /* Everything there is, in the order in which it is written. */
 static const char full[] =
-    "{\"task_id\":\"bg_7\",\"owner_thread_id\":\"th\",\"task_type\":\"shell\",\"name\":\"n\",\"description\":\"d \\u0000\\n\\\"\",\"status\":\"failed\","
-    "\"error\":\"e\",\"result\":{\"z\": 18446744073709551616,\"a\":[1.0e2]},\"created_at_ms\":18446744073709551615,\"completed_at_ms\":0,"
+    "{\"task_id\":\"bg_7\",\"owner_thread_id\":\"th\",\"task_type\":\"shell\",\"name\":\"n\",\"description\":\"d "
+    "\\u0000\\n\\\"\",\"status\":\"failed\","
+    "\"error\":\"e\",\"result\":{\"z\": "
+    "18446744073709551616,\"a\":[1.0e2]},\"created_at_ms\":18446744073709551615,\"completed_at_ms\":0,"
     "\"parent_context\":{\"task_id\":\"bg_1\",\"run_id\":\"r\",\"call_id\":\"\",\"agent_id\":\"a\"},"
-    "\"ext\":{\"kind\":\"process\",\"argv\":[\"sh\",\"-c\",\"a \\\"b\\\"\"],\"cwd\":\"/\",\"pid\":123,\"exit_code\":0,\"signal\":15,"
+    "\"ext\":{\"kind\":\"process\",\"argv\":[\"sh\",\"-c\",\"a "
+    "\\\"b\\\"\"],\"cwd\":\"/\",\"pid\":123,\"exit_code\":0,\"signal\":15,"
     "\"ended_by\":\"user\",\"reason\":\"why\",\"deadline_ms\":5,\"ready_when\":\"^ok\",\"ready\":true,\"session\":true,"
     "\"output\":{\"size\":3,\"kept\":2,\"dropped\":1},\"killed\":4}}";
 
@@ -76,11 +81,14 @@ static void test_copy(void **state)
     rouse_task_free(copy);
     /* Also of a record that no call Returned. */
     static const char *words[] = {"true", NULL};
-    rouse_task own = {.task_id = "x", .task_type = "t", .description = "", .has_ext = true, .ext = {.argv = words, .exit_code = -1}};
+    rouse_task own = {
+        .task_id = "x", .task_type = "t", .description = "", .has_ext = true, .ext = {.argv = words, .exit_code = -1}};
     copy = rouse_task_copy(&own);
     text = rouse_task_encode(copy, NULL);
-    assert_string_equal(text, "{\"task_id\":\"x\",\"owner_thread_id\":\"\",\"task_type\":\"t\",\"description\":\"\",\"status\":\"running\","
-                              "\"created_at_ms\":0,\"parent_context\":{},\"ext\":{\"argv\":[\"true\"]}}");
+    assert_string_equal(
+        text,
+        "{\"task_id\":\"x\",\"owner_thread_id\":\"\",\"task_type\":\"t\",\"description\":\"\",\"status\":\"running\","
+        "\"created_at_ms\":0,\"parent_context\":{},\"ext\":{\"argv\":[\"true\"]}}");
     free(text);
     rouse_task_free(copy);
 }
@@ -105,7 +113,8 @@ static void test_results(void **state)
         rouse_task *task = decode(json);
         assert_string_equal(task->result, rows[i].result);
         char *text = rouse_task_encode(task, NULL);
-        snprintf(expected, sizeof expected, "\"status\":\"running\",\"result\":%s,\"created_at_ms\":1", rows[i].written);
+        snprintf(expected, sizeof expected, "\"status\":\"running\",\"result\":%s,\"created_at_ms\":1",
+                 rows[i].written);
         assert_non_null(strstr(text, expected));
         free(text);
         rouse_task_free(task);
@@ -170,7 +179,8 @@ static void test_messages(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         rouse_task *task = NULL;
-        assert_refused(rouse_task_decode(rows[i].json, strlen(rows[i].json), &task, &err), ROUSE_EDATA, rows[i].message);
+        assert_refused(rouse_task_decode(rows[i].json, strlen(rows[i].json), &task, &err), ROUSE_EDATA,
+                       rows[i].message);
         assert_null(task);
     }
 }
@@ -226,9 +236,19 @@ static void test_ids(void **state)
         const char *id;
         bool ok;
     } rows[] = {
-        {"bg_0", true},       {"bg_007", true},   {"bg_x", true},    {"bg_", true}, {"job", true}, {"", true}, {"bg_1x", true},
-        {"bg_9223372036854775806", true},  {"bg_9223372036854775807", false}, {"bg_18446744073709551615", false},
-        {"bg_18446744073709551616", false}, {"bg_+18446744073709551615", false}, {"bg_99999999999999999999999999", false},
+        {"bg_0", true},
+        {"bg_007", true},
+        {"bg_x", true},
+        {"bg_", true},
+        {"job", true},
+        {"", true},
+        {"bg_1x", true},
+        {"bg_9223372036854775806", true},
+        {"bg_9223372036854775807", false},
+        {"bg_18446744073709551615", false},
+        {"bg_18446744073709551616", false},
+        {"bg_+18446744073709551615", false},
+        {"bg_99999999999999999999999999", false},
         {"bg_18446744073709551615x", true},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -242,10 +262,15 @@ static void test_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status),        cmocka_unit_test(test_least), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_copy),          cmocka_unit_test(test_results),
-        cmocka_unit_test(test_ext_of_others), cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_shown),         cmocka_unit_test(test_bad_results_are_not_written),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_least),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_ext_of_others),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_bad_results_are_not_written),
         cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -346,14 +346,16 @@ static void check_state_reducer(const json_t *row, struct shelf *shelf, struct o
     json_t *model = json_incref(json_object_get(initial, "tasks"));
     struct outcome fatal = {.same = true};
     size_t i;
-    json_array_foreach(json_object_get(row, "actions"), i, action) {
+    json_array_foreach(json_object_get(row, "actions"), i, action)
+    {
         rouse_error err = {0};
         const char *text = json_string_value(action);
         bool allowed = model_apply(&model, text), ok = apply_action(shelf, text, &err);
         if (!allowed && !ok && strstr(err.message, "task already"))
             outcome_differs(o, "terminal-final", "update %zu: %s", i, err.message);
         else if (!allowed || !ok)
-            outcome_differs(&fatal, ok ? NULL : refusal(text, err.message), "update %zu: %s", i, ok ? "accepted" : err.message);
+            outcome_differs(&fatal, ok ? NULL : refusal(text, err.message), "update %zu: %s", i,
+                            ok ? "accepted" : err.message);
         if (counts && o->same && fatal.same && (size_t)json_integer_value(json_array_get(counts, i)) != shelf->count)
             outcome_differs(&fatal, NULL, "after update %zu: %zu tasks", i, shelf->count);
     }
@@ -376,7 +378,8 @@ static void check_reducer(const json_t *row, struct outcome *o)
         outcome_differs(o, refusal("", err.message), "initial: %s", err.message);
     else if (!view)
         check_state_reducer(row, &shelf, o);
-    json_array_foreach(json_object_get(row, "actions"), i, action) {
+    json_array_foreach(json_object_get(row, "actions"), i, action)
+    {
         if (view && !apply_action(&shelf, json_string_value(action), &err))
             outcome_differs(o, refusal("", err.message), "update %zu: %s", i, err.message);
     }
@@ -467,7 +470,8 @@ static void check_name(const json_t *row, struct outcome *o)
     bool ok = task_check_name(row_text(row, "input"), &err) == 0;
     const char *error = row_text(row, "error");
     if (ok != json_is_true(json_object_get(row, "ok")))
-        outcome_differs(o, strstr(err.message, "cannot be a name") ? "names" : NULL, "%s", ok ? "accepted" : err.message);
+        outcome_differs(o, strstr(err.message, "cannot be a name") ? "names" : NULL, "%s",
+                        ok ? "accepted" : err.message);
     else if (error && strcmp(error, err.message) != 0)
         outcome_differs(o, NULL, "%s", err.message);
 }
@@ -481,10 +485,15 @@ static void check_error_text(const json_t *row, struct outcome *o)
         outcome_differs(o, NULL, "no such call yet");
         return;
     }
-    assert_int_equal(shelf_load(&shelf, "{\"tasks\":{\"a\":{\"task_id\":\"a\",\"task_type\":\"t\",\"description\":\"\","
-                                        "\"status\":\"cancelled\",\"created_at_ms\":1}}}", NULL), 0);
-    apply_action(&shelf, "{\"Upsert\":{\"task_id\":\"a\",\"task_type\":\"t\",\"description\":\"\",\"status\":\"running\","
-                         "\"created_at_ms\":1}}", &err);
+    assert_int_equal(shelf_load(&shelf,
+                                "{\"tasks\":{\"a\":{\"task_id\":\"a\",\"task_type\":\"t\",\"description\":\"\","
+                                "\"status\":\"cancelled\",\"created_at_ms\":1}}}",
+                                NULL),
+                     0);
+    apply_action(&shelf,
+                 "{\"Upsert\":{\"task_id\":\"a\",\"task_type\":\"t\",\"description\":\"\",\"status\":\"running\","
+                 "\"created_at_ms\":1}}",
+                 &err);
     shelf_done(&shelf);
     if (strcmp(err.message, row_text(row, "text")) != 0)
         outcome_differs(o, NULL, "%s", err.message);
@@ -524,23 +533,18 @@ static void test_file(void **state)
     vectors_run(file, check);
 }
 
-#define VECTORS(file) {"vectors_" file, test_file, NULL, NULL, (void *)(uintptr_t)file}
+#define VECTORS(file)                                                                                                  \
+    {                                                                                                                  \
+        "vectors_" file, test_file, NULL, NULL, (void *)(uintptr_t)file                                                \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        VECTORS("actions"),
-        VECTORS("invalid_utf8"),
-        VECTORS("misc"),
-        VECTORS("persisted_state"),
-        VECTORS("persisted_task_meta"),
-        VECTORS("reducers"),
-        VECTORS("state_snapshot"),
-        VECTORS("task_event"),
-        VECTORS("task_parent_context"),
-        VECTORS("task_status"),
-        VECTORS("task_summary"),
-        VECTORS("task_view"),
+        VECTORS("actions"),         VECTORS("invalid_utf8"),        VECTORS("misc"),
+        VECTORS("persisted_state"), VECTORS("persisted_task_meta"), VECTORS("reducers"),
+        VECTORS("state_snapshot"),  VECTORS("task_event"),          VECTORS("task_parent_context"),
+        VECTORS("task_status"),     VECTORS("task_summary"),        VECTORS("task_view"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

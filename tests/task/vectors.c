@@ -168,7 +168,8 @@ void vectors_run(const char *file, vector_check check)
     read_list(&run.list, file);
     if (json_array_size(rows) == 0)
         fail_msg("%s: no rows", file);
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         char label[512];
         struct outcome outcome = {.same = true};
         label_row(row, label, sizeof label);
@@ -180,8 +181,8 @@ void vectors_run(const char *file, vector_check check)
         if (!run.list.items[k].used)
             complain(&run, run.list.items[k].row, "is on the list, but there is no such row", "");
     }
-    fprintf(stderr, "# %s: %zu rows, %zu different on purpose, %zu pending, %zu failed\n", file, run.rows, run.different,
-            run.pending, run.failed);
+    fprintf(stderr, "# %s: %zu rows, %zu different on purpose, %zu pending, %zu failed\n", file, run.rows,
+            run.different, run.pending, run.failed);
     free(run.list.text);
     json_decref(document);
     if (run.failed > 0)
