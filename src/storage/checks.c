@@ -139,10 +139,13 @@ int storage_fail_name(const char *name, rouse_error *err)
 
 bool storage_task_number(const char *entry, uint64_t *ret_number)
 {
-    if (strncmp(entry, "bg_", 3) != 0 || entry[3] == '\0')
+    if (strncmp(entry, "bg_", 3) != 0)
         return false;
+    const char *digits = entry + 3 + (entry[3] == '+'); /* the seed's runtime reads a sign too */
     uint64_t number = 0;
-    for (const char *at = entry + 3; *at; at++) {
+    if (*digits == '\0')
+        return false;
+    for (const char *at = digits; *at; at++) {
         uint64_t digit = (uint64_t)(*at - '0');
         if (*at < '0' || *at > '9' || number > (UINT64_MAX - digit) / 10)
             return false;

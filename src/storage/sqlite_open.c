@@ -105,7 +105,7 @@ static int execute(struct sqlite_store *s, const char *sql, rouse_error *err)
     return result == SQLITE_OK ? 0 : sqlite_fail(s, result, err);
 }
 
-/* Two connections that both want to switch to WAL refuse each other at once, whatever the busy timeout: try again. */
+/* SQLite need not ask its busy handler when two connections that both read want to switch: try again here. */
 static int switch_to_wal(struct sqlite_store *s, uint64_t timeout_ms, rouse_error *err)
 {
     static const struct timespec pause = {.tv_nsec = 2000000};

@@ -24,6 +24,7 @@ int sqlite_fail(struct sqlite_store *s, int result, rouse_error *err)
         return rouse_fail_memory(err);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL: /* too many were at it at once to even begin */
         return rouse_fail(err, ROUSE_EBUSY, "store '%s' is busy: another process is writing; try again", s->shown);
     case SQLITE_FULL:
         return rouse_fail(err, ROUSE_EIO, "disk full: store '%s' cannot grow; free some space and try again", s->shown);

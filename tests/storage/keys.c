@@ -199,6 +199,18 @@ const rouse_key plain_key = {
     .release_update = release_update,
 };
 
+const rouse_key run_items_key = {
+    .name = "run_items",
+    .shape = ROUSE_SHAPE_MAP,
+    .scope = ROUSE_SCOPE_RUN,
+    .reduce = reduce_item,
+    .encode = encode_item,
+    .decode = decode_item,
+    .release = release_item,
+    .index = index_item,
+    .release_update = release_update,
+};
+
 /* ---- counters ---- */
 
 static int reduce_count(rouse_edit *edit, const void *update, rouse_error *err)
@@ -257,7 +269,7 @@ const rouse_key scratch_key = COUNT_KEY("scratch", ROUSE_SCOPE_THREAD, true);
 
 int items_register(rouse_store *store, rouse_error *err)
 {
-    static const rouse_key *const keys[] = {&items_key, &plain_key, &count_key, &run_key, &scratch_key};
+    static const rouse_key *const keys[] = {&items_key, &plain_key, &run_items_key, &count_key, &run_key, &scratch_key};
     int code = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && code == 0; i++)
         code = rouse_store_register(store, keys[i], err);

@@ -14,6 +14,7 @@ extern const rouse_key items_key;   /* "items": MAP, THREAD, wrapped in {"tasks"
 extern const rouse_key plain_key;   /* "plain": MAP, THREAD, without wrapping or index */
 extern const rouse_key count_key;   /* "count": SCALAR, THREAD; values are long */
 extern const rouse_key run_key;     /* "run_count": SCALAR, RUN; values are long */
+extern const rouse_key run_items_key; /* "run_items": MAP, RUN, with the index of items */
 extern const rouse_key scratch_key; /* "scratch": SCALAR, THREAD, transient; values are long */
 
 /* Updates. All NULL when out of memory. */

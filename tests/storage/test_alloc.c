@@ -95,7 +95,9 @@ struct preparing {
 static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err)
 {
     struct preparing *p = userdata;
-    struct item item = {.live = number % 2, .text = "x", .parent = "bg_0", .run = "r"};
+    static char text[6000]; /* more than a page holds */
+    memset(text, 'x', sizeof text - 1);
+    struct item item = {.live = number % 2, .text = text, .parent = "bg_0", .run = "r"};
     snprintf(p->entry, sizeof p->entry, "bg_%llu", (unsigned long long)number);
     void *update = item_put(p->entry, &item);
     if (!update)
@@ -117,7 +119,9 @@ static int op_commit(struct scene *s, rouse_error *err)
         return rouse_fail_memory(err);
     char id[32];
     snprintf(id, sizeof id, "m%lu", unique++);
-    rouse_message message = {.id = id, .role = "user", .json = "{}"};
+    static char json[6000];
+    snprintf(json, sizeof json, "\"%05900d\"", 0);
+    rouse_message message = {.id = id, .role = "user", .json = json};
     rouse_run run = {.id = "run", .status = "running"};
     void *update = count_add(1);
     int code = update ? rouse_batch_add(p.batch, &count_key, update, err) : rouse_fail_memory(err);

@@ -1,5 +1,6 @@
 /* What only a store in a directory can meet: bad files, versions, permissions, a full disk, a busy database. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -417,6 +418,33 @@ static void test_busy(void **state)
     rouse_store_close(store);
 }
 
+/* However often it rang and by whatever kind of touch, one clear is enough; also when somebody removes the file. */
+static void test_bell_is_cleared_whole(void **state)
+{
+    const char *place = *state;
+    rouse_error err = {0};
+    rouse_store *store = open_store(place);
+    int fd = -1;
+    assert_fine(rouse_store_bell_open(store, &fd, &err), &err);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (int i = 0; i < 400; i++) {
+        bell_ring(place);
+        int bell = open(place_at(place, "bell"), O_WRONLY);
+        assert_true(bell >= 0);
+        assert_int_equal(write(bell, "x", 1), 1);
+        close(bell);
+    }
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    rouse_store_bell_clear(fd);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_int_equal(unlink(place_at(place, "bell")), 0);
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    assert_fine(add_count(store, "t", 1, &err), &err);
+    assert_int_equal(mode_of(place, "bell"), 0600); /* the next committer hangs a new one */
+    close(fd);
+    rouse_store_close(store);
+}
+
 static void limit_file_size(rlim_t size)
 {
     struct rlimit limit;
@@ -604,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_rights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_busy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bell_is_cleared_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_durability, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_scans, set_up, tear_down),

@@ -258,7 +258,9 @@ static void test_numbers_end(void **state)
     assert_fine(commit_prepared(f, &p), &f->err);
     assert_true(p.number == 9223372036854775809ull);
     assert_fine(put_item(f->store, "t", "bg_18446744073709551614", &ended, &f->err), &f->err);
+    p.number = 0;
     assert_failed(commit_prepared(f, &p), &f->err, ROUSE_ELIMIT, NULL);
+    assert_int_equal(p.number, 0); /* it was not even called */
 }
 
 /* ---- hooks ---- */

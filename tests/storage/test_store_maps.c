@@ -31,6 +31,32 @@ static void test_snapshot_holds_live_entries_in_order(void **state)
     rouse_snapshot_unref(snapshot);
 }
 
+static void test_maps_of_a_run(void **state)
+{
+    struct fixture *f = *state;
+    struct item named = {.live = true, .name = "n", .text = "x"};
+    add(f, &run_items_key, item_put("a", &named));
+    add(f, &run_items_key, item_put("b", &ended));
+    add(f, &items_key, item_put("a", &named)); /* the same entry and name, but of the thread */
+    assert_fine(commit(f, "t"), &f->err);
+    rouse_snapshot *snapshot = NULL;
+    assert_fine(rouse_store_snapshot(f->store, "t", "run-1", &snapshot, &f->err), &f->err);
+    assert_int_equal(rouse_snapshot_count(snapshot, &run_items_key), 1);
+    assert_int_equal(rouse_snapshot_count(snapshot, &items_key), 1);
+    assert_non_null(rouse_snapshot_get(snapshot, &run_items_key, "a"));
+    rouse_snapshot_unref(snapshot);
+    assert_string_equal(list(f, NULL), "a");
+    rouse_rows *rows = NULL;
+    assert_failed(rouse_store_list(f->store, &run_items_key, NULL, &rows, &f->err), &f->err, ROUSE_EINVAL, NULL);
+    empty_batch(f);
+    add(f, &run_items_key, item_clear());
+    assert_fine(commit(f, "t"), &f->err);
+    assert_string_equal(list(f, NULL), "a");
+    assert_export(f, "t", "run-1",
+                  "{\"revision\":2,\"extensions\":{\"items\":{\"tasks\":{\"a\":{\"live\":true,\"name\":\"n\",\"parent\":\"\","
+                  "\"run\":\"\",\"text\":\"x\"}}},\"run_items\":{}}}");
+}
+
 static void test_remove_and_clear(void **state)
 {
     struct fixture *f = *state;
@@ -183,6 +209,7 @@ static void test_name_in_use(void **state)
 
 static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_snapshot_holds_live_entries_in_order),
+    CONFORMANCE_TEST(test_maps_of_a_run),
     CONFORMANCE_TEST(test_remove_and_clear),
     CONFORMANCE_TEST(test_list),
     CONFORMANCE_TEST(test_list_values),
