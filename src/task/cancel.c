@@ -89,13 +89,13 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     }
     if (code < 0)
         return code;
-    code = task_take_in(m, task, err);
+    code = rouse_task_reap(m, task->task_id, err);
     if (fd >= 0)
         proc_taken(fd, NULL);
     if (code < 0)
         return code;
     rouse_task *end;
-    code = task_load(m, task->owner_thread_id, task->task_id, &end, err);
+    code = task_load(m, NULL, task->task_id, &end, err);
     if (code < 0)
         return code;
     bool cancelled = end->status == ROUSE_CANCELLED && asked;

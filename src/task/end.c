@@ -117,7 +117,7 @@ static int add_event(struct buf *out, const rouse_task *end, rouse_error *err)
 }
 
 /* 1 when this commit ended the task, 0 when it had ended already. */
-static int commit_ending(rouse_manager *m, rouse_task *end, struct buf *event, rouse_error *err)
+static int commit_ending(rouse_manager *m, const char *thread, rouse_task *end, struct buf *event, rouse_error *err)
 {
     end->has_completed_at = true;
     end->ext.stage = NULL;
@@ -132,8 +132,8 @@ static int commit_ending(rouse_manager *m, rouse_task *end, struct buf *event, r
     }
     rouse_error why = {0};
     code = rouse_batch_add(batch, &rouse_task_state_key, update, &why);
-    rouse_post post = {.thread = end->owner_thread_id, .task_id = end->task_id, .json = buf_text(event)};
-    rouse_commit commit = {.thread = end->owner_thread_id, .batch = batch, .posts = &post, .n_posts = 1};
+    rouse_post post = {.thread = thread, .task_id = end->task_id, .json = buf_text(event)};
+    rouse_commit commit = {.thread = thread, .batch = batch, .posts = &post, .n_posts = 1};
     if (code == 0)
         code = rouse_store_commit(m->store, &commit, NULL, &why);
     rouse_batch_free(batch);
@@ -159,7 +159,7 @@ static uint64_t sweep_survivors(rouse_manager *m, const char *id)
     return killed;
 }
 
-int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err)
+int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
     enum proc_state state;
     struct proc_exit exit;
@@ -178,44 +178,64 @@ int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err)
     }
     code = buf_check(&e.result, err);
     if (code == 0)
-        code = commit_ending(m, &end, &e.event, err);
+        code = commit_ending(m, thread, &end, &e.event, err);
     manager_at(m, STEP_COMMITTED);
     buf_done(&e.result);
     buf_done(&e.event);
     return code;
 }
 
-int task_fail(rouse_manager *m, const rouse_task *task, const char *error, rouse_error *err)
+int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err)
 {
     struct buf event = BUF_INIT(0);
     rouse_task end = *task;
     end_with_error(m, &end, error, "runtime");
-    int code = commit_ending(m, &end, &event, err);
+    int code = commit_ending(m, thread, &end, &event, err);
     buf_done(&event);
     return code < 0 ? code : 0;
 }
 
-int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err)
+/* One page of rows: takes in what has ended, returns how many. *ret_rows: the size of the page; last: its last entry. */
+static int take_in_rows(rouse_manager *m, const rouse_query *query, size_t *ret_rows, char last[LIMIT_LINEAGE_ID + 1],
+                        rouse_error *err)
 {
-    rouse_task *task;
-    int code = task_load(manager, NULL, task_id, &task, err);
-    if (code < 0)
-        return code;
-    code = rouse_status_is_terminal(task->status) ? 0 : task_take_in(manager, task, err);
-    rouse_task_free(task);
-    return code;
-}
-
-int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err)
-{
-    const rouse_query query = {.thread = thread, .live_only = true};
     rouse_rows *rows = NULL;
-    int code = rouse_store_list(manager->store, &rouse_task_state_key, &query, &rows, err);
+    int code = rouse_store_list(m->store, &rouse_task_state_key, query, &rows, err);
     int taken = 0;
-    for (size_t i = 0; code >= 0 && i < rouse_rows_count(rows); i++) {
-        code = task_take_in(manager, rouse_rows_at(rows, i, NULL, NULL), err);
+    *ret_rows = code < 0 ? 0 : rouse_rows_count(rows);
+    for (size_t i = 0; code >= 0 && i < *ret_rows; i++) {
+        const char *thread, *entry;
+        const rouse_task *task = rouse_rows_at(rows, i, &thread, &entry);
+        snprintf(last, LIMIT_LINEAGE_ID + 1, "%s", entry);
+        code = rouse_status_is_terminal(task->status) ? 0 : task_take_in(m, thread, task, err);
         taken += code > 0;
     }
     rouse_rows_free(rows);
     return code < 0 ? code : taken;
+}
+
+int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err)
+{
+    size_t rows;
+    char last[LIMIT_LINEAGE_ID + 1];
+    int code = take_in_rows(manager, &(rouse_query){.entry = task_id}, &rows, last, err);
+    return code == 0 && rows == 0 ? rouse_fail(err, ROUSE_ENOTFOUND, "no task '%s'", task_id) : code;
+}
+
+int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err)
+{
+    rouse_query query = {.thread = thread, .live_only = true};
+    char before[LIMIT_LINEAGE_ID + 1];
+    char last[LIMIT_LINEAGE_ID + 1] = "";
+    size_t rows;
+    int taken = 0;
+    do {
+        int code = take_in_rows(manager, &query, &rows, last, err);
+        if (code < 0)
+            return code;
+        taken += code;
+        memcpy(before, last, sizeof before);
+        query.before = before;
+    } while (rows == LIMIT_LIST);
+    return taken;
 }

@@ -41,10 +41,11 @@ uint64_t manager_now(const rouse_manager *m);
 bool manager_interrupted(const rouse_manager *m);
 
 /* Looks at the process behind a running record and, when it is over, commits the end: 1 committed here, 0 still running or
- * committed by somebody else meanwhile, or an error. */
-int task_take_in(rouse_manager *m, const rouse_task *task, rouse_error *err);
+ * committed by somebody else meanwhile, or an error. thread is the one the record is stored in: an imported record may name
+ * another owner, or none. */
+int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err);
 /* The end of a task that could not even be supervised. Returns 0 also when somebody was faster. */
-int task_fail(rouse_manager *m, const rouse_task *task, const char *error, rouse_error *err);
+int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err);
 
 /* The stored record of that id in any thread, or in thread when it is not NULL. ROUSE_ENOTFOUND. */
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);

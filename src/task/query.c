@@ -25,17 +25,8 @@ void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
     }
 }
 
-static int copy_row(const rouse_rows *rows, size_t i, rouse_task **ret_task, rouse_error *err)
-{
-    rouse_task *task = rouse_task_copy(rouse_rows_at(rows, i, NULL, NULL));
-    if (!task)
-        return rouse_fail_memory(err);
-    *ret_task = task;
-    return 0;
-}
-
-/* Brings *task up to date with its process; *task is replaced when it had ended. */
-static int refresh(rouse_manager *m, rouse_task **task, rouse_error *err)
+/* Brings *task, stored in thread, up to date with its process; *task is replaced when it had ended. */
+static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
 {
     enum proc_state state;
     rouse_task *now;
@@ -48,10 +39,10 @@ static int refresh(rouse_manager *m, rouse_task **task, rouse_error *err)
         task_decorate(m, *task, state);
         return 0;
     }
-    code = task_take_in(m, *task, err);
+    code = task_take_in(m, thread, *task, err);
     if (code < 0)
         return code;
-    code = task_load(m, (*task)->owner_thread_id, (*task)->task_id, &now, err);
+    code = task_load(m, thread, (*task)->task_id, &now, err);
     if (code < 0)
         return code;
     rouse_task_free(*task);
@@ -59,38 +50,57 @@ static int refresh(rouse_manager *m, rouse_task **task, rouse_error *err)
     return 0;
 }
 
-static int find(rouse_manager *m, const rouse_query *query, rouse_task **ret_task, rouse_error *err)
+/* The i-th row as a record of the caller's, up to date when asked for. */
+static int copy_row(rouse_manager *m, const rouse_rows *rows, size_t i, bool fresh, rouse_task **ret_task, rouse_error *err)
+{
+    const char *thread;
+    rouse_task *task = rouse_task_copy(rouse_rows_at(rows, i, &thread, NULL));
+    if (!task)
+        return rouse_fail_memory(err);
+    int code = fresh ? refresh(m, thread, &task, err) : 0;
+    if (code < 0) {
+        rouse_task_free(task);
+        return code;
+    }
+    *ret_task = task;
+    return 0;
+}
+
+static int find(rouse_manager *m, const rouse_query *query, bool fresh, rouse_task **ret_task, rouse_error *err)
 {
     rouse_rows *rows = NULL;
     int code = rouse_store_list(m->store, &rouse_task_state_key, query, &rows, err);
     if (code < 0)
         return code;
-    code = rouse_rows_count(rows) > 0 ? copy_row(rows, 0, ret_task, err) : ROUSE_ENOTFOUND;
+    code = rouse_rows_count(rows) > 0 ? copy_row(m, rows, 0, fresh, ret_task, err) : ROUSE_ENOTFOUND;
     rouse_rows_free(rows);
     return code;
 }
 
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err)
 {
-    int code = find(m, &(rouse_query){.thread = thread, .entry = id, .limit = 1}, ret_task, err);
+    int code = find(m, &(rouse_query){.thread = thread, .entry = id, .limit = 1}, false, ret_task, err);
     return code == ROUSE_ENOTFOUND ? rouse_fail(err, code, "no task '%s'", id) : code;
 }
 
 static int find_by_name(rouse_manager *m, const char *thread, const char *name, rouse_task **ret_task, rouse_error *err)
 {
     rouse_query query = {.thread = thread, .name = name, .live_only = true, .limit = 1};
-    int code = find(m, &query, ret_task, err);
+    int code = find(m, &query, true, ret_task, err);
     if (code != ROUSE_ENOTFOUND)
         return code;
     query.live_only = false;
-    return find(m, &query, ret_task, err);
+    code = find(m, &query, true, ret_task, err);
+    if (code != ROUSE_ENOTFOUND)
+        return code;
+    return find(m, &(rouse_query){.thread = thread, .entry = name, .limit = 1}, true, ret_task, err); /* an imported id */
 }
 
 int rouse_task_get(rouse_manager *manager, const char *thread, const char *id_or_name, rouse_task **ret_task,
                    rouse_error *err)
 {
     rouse_task *task;
-    int code = task_is_id(id_or_name) ? find(manager, &(rouse_query){.entry = id_or_name, .limit = 1}, &task, err)
+    int code = task_is_id(id_or_name) ? find(manager, &(rouse_query){.entry = id_or_name, .limit = 1}, true, &task, err)
                                       : find_by_name(manager, thread, id_or_name, &task, err);
     if (code == ROUSE_ENOTFOUND && thread && !task_is_id(id_or_name))
         return rouse_fail(err, code, "no task '%s' in thread '%s'; list all with: rouse ls -a --all-threads", id_or_name, thread);
@@ -98,11 +108,6 @@ int rouse_task_get(rouse_manager *manager, const char *thread, const char *id_or
         return rouse_fail(err, code, "no task '%s'; list all with: rouse ls -a --all-threads", id_or_name);
     if (code < 0)
         return code;
-    code = refresh(manager, &task, err);
-    if (code < 0) {
-        rouse_task_free(task);
-        return code;
-    }
     *ret_task = task;
     return 0;
 }
@@ -154,9 +159,7 @@ static int list_page(rouse_manager *m, const rouse_task_filter *filter, const ch
     cursor[0] = '\0';
     for (size_t i = 0; code == 0 && i < n && list->count < limit; i++) {
         rouse_task *task;
-        code = copy_row(rows, i, &task, err);
-        if (code == 0 && (code = refresh(m, &task, err)) < 0)
-            rouse_task_free(task);
+        code = copy_row(m, rows, i, true, &task, err);
         if (code < 0)
             break;
         if (n == query.limit)

@@ -191,7 +191,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     snprintf(s->id, sizeof s->id, "bg_%llu", (unsigned long long)number);
     int code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
     if (code == ROUSE_ECONFLICT) {
-        /* Left by a start that died before its row was committed: the number was then not used up. */
+        /* Left by a start that failed or died before its row was committed: the number was then not used up. */
         code = proc_remove(tasks, s->id, err);
         if (code == 0)
             code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
@@ -215,10 +215,8 @@ static int commit_record(struct start *s, rouse_error *err)
     if (!s->batch)
         return rouse_fail_memory(err);
     rouse_commit commit = {.thread = s->spec->thread, .prepare = prepare, .userdata = s};
-    int code = rouse_store_commit(s->manager->store, &commit, NULL, err);
-    if (code < 0 && s->dir >= 0)
-        proc_remove(s->manager->tasks, s->id, NULL);
-    return code;
+    /* When it fails the number goes to the next start, which may have begun already: the directory is its to replace. */
+    return rouse_store_commit(s->manager->store, &commit, NULL, err);
 }
 
 static bool is_ours(const char *variable)
@@ -294,10 +292,10 @@ static int run(struct start *s, rouse_error *err)
     int started = launch(s, &command, &why);
     manager_at(m, STEP_SUPERVISOR);
     if (started < 0)
-        return task_fail(m, &s->record, why.message, err);
+        return task_fail(m, s->spec->thread, &s->record, why.message, err);
     if (command > 0)
         return 0;
-    int code = task_take_in(m, &s->record, err); /* could not be executed */
+    int code = task_take_in(m, s->spec->thread, &s->record, err); /* could not be executed */
     return code < 0 ? code : 0;
 }
 

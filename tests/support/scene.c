@@ -133,6 +133,18 @@ void scene_hear(const char *fifo, char *line, size_t size)
     fclose(f);
 }
 
+/* Of ours: a supervisor that has handed over, or a `rouse reap`, is about to go by itself. */
+static bool is_ours(int proc, const char *pid)
+{
+    char name[300];
+    struct buf comm = BUF_INIT(0);
+    snprintf(name, sizeof name, "%s/comm", pid);
+    fd_read_file(proc, name, 4096, &comm, NULL);
+    bool ours = strcmp(buf_text(&comm), "rouse-shim\n") == 0 || strcmp(buf_text(&comm), "rouse\n") == 0;
+    buf_done(&comm);
+    return ours;
+}
+
 size_t scene_processes(const struct scene *s)
 {
     size_t found = 0;
@@ -145,7 +157,7 @@ size_t scene_processes(const struct scene *s)
         struct buf environment = BUF_INIT(0);
         snprintf(name, sizeof name, "%s/environ", e->d_name);
         if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && fd_read_file(dirfd(proc), name, 1 << 20, &environment, NULL) == 0 &&
-            memmem(buf_text(&environment), environment.len, wanted, strlen(wanted))) {
+            memmem(buf_text(&environment), environment.len, wanted, strlen(wanted)) && !is_ours(dirfd(proc), e->d_name)) {
             print_message("# of the scene: process %s\n", e->d_name);
             found++;
         }

@@ -33,7 +33,7 @@ rouse_task *scene_check_ended(struct scene *s, const char *id, rouse_status stat
 char *scene_fifo(struct scene *s, const char *name);
 /* Sleeps until somebody wrote a line into the fifo; Fills line without its newline. */
 void scene_hear(const char *fifo, char *line, size_t size);
-/* Processes whose environment names this scene's store. */
+/* Processes whose environment names this scene's store, but for rouse's own. */
 size_t scene_processes(const struct scene *s);
 
 #endif
