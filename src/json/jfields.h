@@ -43,7 +43,8 @@ struct jfields {
     bool strict; /* ignored members must be readable too */
 };
 
-/* One whole document into *into (arena may be NULL when the table has nothing for it), which the caller has set to the defaults. On failure *into is undefined.
+/* One whole document into *into (arena may be NULL when the table has nothing for it), which the caller has set to the
+ * defaults. On failure *into is undefined.
  * ROUSE_EDATA, ROUSE_ELIMIT, ROUSE_ENOMEM. */
 int jfields_decode(const struct jfields *fields, const char *text, size_t len, struct arena *arena, void *into,
                    rouse_error *err);
