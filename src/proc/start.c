@@ -232,7 +232,8 @@ static int await(const struct launch *l, const struct proc_start *s, int dir, pi
     uint64_t killed;
     proc_sweep(s->token, &killed, NULL);
     if (answered && begins(line, SHIM_FAILED))
-        return rouse_fail_errno(err, ROUSE_EIO, (int)strtol(line + strlen(SHIM_FAILED), NULL, 10), "the supervisor of '%s' cannot start", s->id);
+        return rouse_fail_errno(err, ROUSE_EIO, (int)strtol(line + strlen(SHIM_FAILED), NULL, 10),
+                                "the supervisor of '%s' cannot start", s->id);
     return rouse_fail(err, ROUSE_EIO, "the supervisor of '%s' %s before it had started the command", s->id, answered ? "ended" : "hung");
 }
 
