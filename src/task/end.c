@@ -47,7 +47,8 @@ static void describe_failure(struct ending *e, const rouse_task *task, const str
     char *text = e->error;
     size_t size = sizeof e->error;
     if (exit->exec_errno != 0)
-        snprintf(text, size, "cannot run '%s': %s", task->ext.argv ? task->ext.argv[0] : "", strerror_r(exit->exec_errno, reason, sizeof reason));
+        snprintf(text, size, "cannot run '%s': %s", task->ext.argv ? task->ext.argv[0] : "",
+                 strerror_r(exit->exec_errno, reason, sizeof reason));
     else if (strcmp(exit->ended_by, "deadline") == 0)
         snprintf(text, size, "deadline passed; its process tree was ended");
     else if (strcmp(exit->ended_by, "idle") == 0)
