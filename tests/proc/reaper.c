@@ -21,6 +21,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < SIGRTMAX; i++)
         n_blocked += sigismember(&blocked, i) == 1;
     /* Two of the descriptors are this program's own. */
-    fprintf(out, "reaped %s: %d descriptors, %d blocked, %s\n", argv[2], fds - 2, n_blocked, getenv("ROUSE_TASK_TOKEN") ? "token" : "no token");
+    fprintf(out, "reaped %s: %d descriptors, %d blocked, %s\n", argv[2], fds - 2, n_blocked,
+            getenv("ROUSE_TASK_TOKEN") ? "token" : "no token");
     return fclose(out) != 0;
 }
