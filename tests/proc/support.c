@@ -69,7 +69,8 @@ int place_teardown(void **state)
 struct proc_start start_of(const char *const *argv)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", "ROUSE_TASK=somebody else", NULL};
-    return (struct proc_start){.shim = getenv("ROUSE_SHIM"), .id = "bg_0", .argv = argv, .env = env, .token = test_token, .grace_ms = 60000};
+    return (struct proc_start){
+        .shim = getenv("ROUSE_SHIM"), .id = "bg_0", .argv = argv, .env = env, .token = test_token, .grace_ms = 60000};
 }
 
 int start_task(struct place *p, const char *id, const struct proc_start *start, pid_t *ret_command, rouse_error *err)
