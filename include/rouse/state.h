@@ -99,8 +99,8 @@ ROUSE_API int rouse_batch_extend(rouse_batch *left, rouse_batch *right, rouse_er
  * `parallel merge conflict on exclusive key: {key}`, and neither changed. */
 ROUSE_API int rouse_batch_merge(rouse_batch *left, rouse_batch *right, rouse_error *err);
 
-/* ---- snapshots ---- */
-
+/* ---- snapshots ----
+ * The state of a thread at one revision: never changes, never blocks a commit. Counted: the last unref frees it. */
 ROUSE_API rouse_snapshot *rouse_snapshot_ref(rouse_snapshot *snapshot);
 ROUSE_API void rouse_snapshot_unref(rouse_snapshot *snapshot); /* takes NULL */
 ROUSE_API uint64_t rouse_snapshot_revision(const rouse_snapshot *snapshot);
