@@ -48,6 +48,8 @@
 #define LIMIT_START_MS 60000            /* for a supervisor to come up */
 #define LIMIT_SWEEP_MS 10000            /* for the survivors of a dead supervisor to end */
 #define LIMIT_CONNECT_MS 5000           /* for a supervisor to accept a runtime */
+#define LIMIT_PATTERN 1024              /* bytes of a ready pattern */
+#define LIMIT_PATTERN_REPEATS 10000     /* what its {n,m} multiply to: compiling takes memory for each */
 #define LIMIT_LISTENERS 64              /* runtimes connected to one supervisor */
 #define LIMIT_MESSAGE 512               /* one message between a runtime and a supervisor */
 #define LIMIT_EXIT_RECORD 4096

@@ -10,13 +10,20 @@
 #include "shim/shim.h"
 #include "shim/text.h"
 
+#define OWN_FILES 20 /* descriptors of the supervisor besides its listeners', and some to spare */
+
 int control_open(struct shim *s)
 {
     /* Through /proc, since a socket's path is short and a store's may be long. */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct text path = {.at = address.sun_path, .size = sizeof address.sun_path};
+    struct rlimit files;
     for (int i = 0; i < LIMIT_LISTENERS; i++)
         s->listeners[i].fd = -1;
+    /* A connection that cannot be accepted for want of a descriptor would keep the loop awake. */
+    s->places = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OWN_FILES + LIMIT_LISTENERS
+                    ? (int)files.rlim_cur - OWN_FILES
+                    : LIMIT_LISTENERS;
     text_add(&path, "/proc/self/fd/");
     text_add_u64(&path, SHIM_FD_DIR);
     text_add(&path, "/" SHIM_CTL);
@@ -52,7 +59,7 @@ void control_accept(struct shim *s)
     int fd = accept4(s->ctl, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    for (int i = 0; i < LIMIT_LISTENERS; i++) {
+    for (int i = 0; i < s->places; i++) {
         struct listener *l = &s->listeners[i];
         if (l->fd >= 0)
             continue;

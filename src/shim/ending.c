@@ -42,20 +42,18 @@ static bool is_empty(struct shim *s)
     if (!s->tree_changed)
         return false;
     s->tree_changed = false;
-    return tree_signal(s, 0) == 0 && tree_signal(s, 0) == 0;
+    return !tree_is_there(s) && !tree_is_there(s);
 }
 
 static void kill_round(struct shim *s, uint64_t now)
 {
     struct ending *e = &s->ending;
-    uint64_t pause = e->next_round - e->killing_since;
     if (!s->tree_changed && now < e->next_round)
         return;
-    s->tree_changed = false;
-    if (tree_signal(s, SIGKILL) == 0)
-        s->tree_changed = true; /* is_empty looks again */
-    pause = s->tree_changed || pause < FIRST_ROUND_MS ? FIRST_ROUND_MS : pause * 2;
-    e->next_round = now + (pause < LAST_ROUND_MS ? pause : LAST_ROUND_MS);
+    e->pause = s->tree_changed ? FIRST_ROUND_MS : e->pause * 2;
+    e->pause = e->pause > LAST_ROUND_MS ? LAST_ROUND_MS : e->pause;
+    e->next_round = now + e->pause;
+    s->tree_changed = !tree_signal(s, SIGKILL); /* with nobody there, is_empty is to look again */
     if (!e->told_stuck && now - e->killing_since >= LIMIT_STUCK_MS) {
         e->told_stuck = true;
         control_tell(s, SHIM_SAY_STUCK, false, true);
@@ -85,7 +83,8 @@ void ending_step(struct shim *s)
         ending_ask(s, "", "", SIGTERM, LIMIT_GRACE_LEFTOVER_MS);
     if (e->phase == PHASE_ASKED && now >= e->kill_at) {
         e->phase = PHASE_KILLING;
-        e->killing_since = e->next_round = now;
+        e->killing_since = now;
+        s->tree_changed = true;
     }
     if (e->phase == PHASE_KILLING)
         kill_round(s, now);

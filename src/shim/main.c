@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,17 +150,6 @@ static void close_what_is_not_ours(struct shim *s)
     s->owner = s->session ? SHIM_FD_OWNER : -1;
 }
 
-/* The starter waits for its own child, so that none stays behind as a zombie, and the supervisor belongs to nobody. */
-static void leave_starter(void)
-{
-    pid_t child = fork();
-    if (child < 0)
-        fail(errno);
-    if (child > 0)
-        _exit(0);
-    setsid();
-}
-
 /* No signal may end a supervisor: all are blocked, and only those of children are read. */
 static void block_signals(struct shim *s)
 {
@@ -174,9 +164,7 @@ static void block_signals(struct shim *s)
 static void become_supervisor(struct shim *s)
 {
     int errnum;
-    shim_point(s, "spawned");
-    leave_starter();
-    shim_point(s, "detached");
+    setsid();
     block_signals(s);
     s->umask = umask(077);
     s->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -285,11 +273,19 @@ static void hand_over(struct shim *s)
         exec_reaper(s);
 }
 
-static void run(struct shim *s)
+static void start_clocks(struct shim *s)
 {
     s->started_at_ms = s->ended_at_ms = shim_wall_ms();
     s->last_output = shim_now_ms();
     s->deadline = s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
+}
+
+static int run(void *userdata)
+{
+    struct shim *s = userdata;
+    shim_point(s, "detached");
+    become_supervisor(s);
+    start_clocks(s);
     shim_point(s, "before-command");
     int errnum = command_start(s);
     if (errnum < 0)
@@ -307,6 +303,17 @@ static void run(struct shim *s)
     if (s->exec_errno != 0)
         report(SHIM_RECORDED, (uint64_t)s->exec_errno);
     hand_over(s);
+    _exit(0);
+}
+
+/* The starter waits for its own child, so that none stays behind as a zombie, and the supervisor belongs to nobody. The
+ * second process takes the first one's memory over instead of copying it, and needs only a stack of its own. */
+static _Noreturn void leave_starter(struct shim *s)
+{
+    static char stack[1 << 20] __attribute__((aligned(16)));
+    if (clone(run, stack + sizeof stack, CLONE_VM | SIGCHLD, s) < 0)
+        fail(errno);
+    _exit(0);
 }
 
 int main(int argc, char **argv)
@@ -321,7 +328,6 @@ int main(int argc, char **argv)
         return 2;
     }
     close_what_is_not_ours(&shim);
-    become_supervisor(&shim);
-    run(&shim);
-    return 0;
+    shim_point(&shim, "spawned");
+    leave_starter(&shim);
 }

@@ -44,7 +44,7 @@ enum phase { PHASE_RUNNING, PHASE_ASKED, PHASE_KILLING, PHASE_GONE };
 
 struct ending {
     enum phase phase;
-    uint64_t kill_at, killing_since, next_round;
+    uint64_t kill_at, killing_since, next_round, pause;
     bool told_stuck;
     bool cancelled;
     char by[16], reason[256]; /* of whatever came first */
@@ -66,6 +66,7 @@ struct shim {
     /* the outside */
     int proc, signals, ctl, owner, record;
     struct listener listeners[LIMIT_LISTENERS];
+    int places; /* of them, as many as there are descriptors for */
     bool taken;
     /* the command */
     pid_t leader;   /* 0 once it has ended */
@@ -113,8 +114,9 @@ uint64_t ending_next(const struct shim *s);
 
 /* tree.c */
 void tree_reap(struct shim *s);
-/* Signals every process of the tree through its group; returns how many there are. SIGKILL goes to each one as well. */
-unsigned tree_signal(struct shim *s, int signal);
+/* Signals every process of the tree through its group, with SIGKILL also one by one. False when there was none. */
+bool tree_signal(struct shim *s, int signal);
+bool tree_is_there(const struct shim *s);
 
 /* record.c: 0 or errno */
 int record_prepare(struct shim *s);

@@ -47,55 +47,61 @@ static bool forget_signalled(pid_t pid)
     return was;
 }
 
-static ssize_t read_proc(const struct shim *s, const char *pid, const char *name, char *fill, size_t size)
+/* False when pid could not be looked at though it is there, as when descriptors run out. stat is "" when it has gone. */
+static bool read_stat(const struct shim *s, const char *pid, char *stat, size_t size)
 {
     char path[64];
     struct text text = {.at = path, .size = sizeof path};
     text_add(&text, pid);
-    text_add(&text, "/");
-    text_add(&text, name);
+    text_add(&text, "/stat");
+    stat[0] = '\0';
     int fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return -1;
-    ssize_t n = read(fd, fill, size - 1);
+        return errno == ENOENT || errno == ESRCH;
+    ssize_t n = read(fd, stat, size - 1);
+    bool gone = n < 0 && errno == ESRCH;
     close(fd);
-    fill[n > 0 ? n : 0] = '\0';
-    return n;
+    stat[n > 0 ? n : 0] = '\0';
+    return n > 0 || gone;
 }
 
 /* "pid (name) state parent group …"; the name may contain anything, also parentheses. */
-static bool read_process(const struct shim *s, const char *pid, struct process *fill)
+static bool parse_stat(const char *stat, struct process *fill)
 {
-    char stat[512];
-    uint64_t number, parent, group;
-    if (read_proc(s, pid, "stat", stat, sizeof stat) <= 0)
-        return false;
-    const char *at = strrchr(stat, ')');
+    uint64_t pid, parent, group;
+    const char *start = stat, *at = strrchr(stat, ')');
     if (!at || strlen(at) < 5)
         return false;
     char state = at[2];
     at += 4;
-    if (!text_read_u64(&pid, &number) || !text_read_u64(&at, &parent) || *at++ != ' ' || !text_read_u64(&at, &group))
+    if (!text_read_u64(&start, &pid) || !text_read_u64(&at, &parent) || *at++ != ' ' || !text_read_u64(&at, &group))
         return false;
-    *fill = (struct process){.pid = (pid_t)number, .parent = (pid_t)parent, .group = (pid_t)group, .zombie = state == 'Z' || state == 'X'};
+    *fill = (struct process){.pid = (pid_t)pid, .parent = (pid_t)parent, .group = (pid_t)group, .zombie = state == 'Z' || state == 'X'};
     return true;
 }
 
-static unsigned read_table(const struct shim *s)
+/* *ret_whole: nobody who is there was left out. */
+static unsigned read_table(const struct shim *s, bool *ret_whole)
 {
     static char entries[16384] __attribute__((aligned(8)));
+    char stat[512];
     unsigned count = 0;
     ssize_t n;
+    *ret_whole = true;
     lseek(s->proc, 0, SEEK_SET);
     while ((n = getdents64(s->proc, entries, sizeof entries)) > 0) {
         for (ssize_t at = 0; at < n;) {
             struct dirent64 *entry = (struct dirent64 *)(void *)(entries + at);
             at += entry->d_reclen;
-            bool is_pid = entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-            if (is_pid && count < LIMIT_PROCESSES && read_process(s, entry->d_name, &table[count]))
-                count++;
+            if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+                continue;
+            if (count == LIMIT_PROCESSES || !read_stat(s, entry->d_name, stat, sizeof stat))
+                *ret_whole = false;
+            else
+                count += parse_stat(stat, &table[count]);
         }
     }
+    *ret_whole = *ret_whole && n == 0;
     return count;
 }
 
@@ -128,7 +134,7 @@ static bool is_supervisor(const struct shim *s, pid_t pid)
     return name && strncmp(name, own, sizeof own - 1) == 0 && (name[sizeof own - 1] == '\0' || name[sizeof own - 1] == ' ');
 }
 
-/* Marks what descends from the supervisor; returns how many. */
+/* Marks what descends from the supervisor; returns how many. Round by round, since a child may stand before its parent. */
 static unsigned find_tree(const struct shim *s, unsigned count)
 {
     pid_t self = getpid();
@@ -167,28 +173,36 @@ static bool speaks_for_group(const struct process *p, unsigned count)
     return true;
 }
 
-unsigned tree_signal(struct shim *s, int signal)
+static void signal_process(struct shim *s, const struct process *p, unsigned count, int signal)
 {
-    unsigned count = read_table(s);
-    unsigned found = find_tree(s, count);
-    pid_t own_group = getpgrp();
-    for (unsigned i = 0; i < count && found > 0; i++) {
-        const struct process *p = &table[i];
-        if (!p->ours)
-            continue;
-        if (signal == 0)
-            continue;
-        if (!p->zombie && p->pid != s->leader && !mark_signalled(p->pid))
-            s->ending.killed++;
-        bool grouped = p->group > 1 && p->group != own_group;
-        if (grouped && speaks_for_group(p, count)) {
-            kill(-p->group, signal);
-            kill(-p->group, SIGCONT); /* a stopped process takes no signal but KILL */
-        }
-        if (!grouped || signal == SIGKILL)
-            kill(p->pid, signal);
+    bool grouped = p->group > 1 && p->group != getpgrp();
+    if (!p->zombie && p->pid != s->leader && !mark_signalled(p->pid))
+        s->ending.killed++;
+    if (grouped && speaks_for_group(p, count)) {
+        kill(-p->group, signal);
+        kill(-p->group, SIGCONT); /* a stopped process takes no signal but KILL */
     }
-    return found;
+    if (!grouped || signal == SIGKILL)
+        kill(p->pid, signal);
+}
+
+bool tree_signal(struct shim *s, int signal)
+{
+    bool whole;
+    unsigned count = read_table(s, &whole);
+    unsigned found = find_tree(s, count);
+    for (unsigned i = 0; i < count && found > 0; i++) {
+        if (table[i].ours)
+            signal_process(s, &table[i], count, signal);
+    }
+    return found > 0 || !whole;
+}
+
+bool tree_is_there(const struct shim *s)
+{
+    bool whole;
+    unsigned count = read_table(s, &whole);
+    return find_tree(s, count) > 0 || !whole;
 }
 
 static void note_leader(struct shim *s, int status, const struct rusage *usage)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,13 @@ static void ask_end(int fd)
     assert_int_equal(proc_cancel(fd, SIGKILL, 0, "user", "", NULL), 0);
 }
 
+static int connect_only(struct place *p)
+{
+    int fd = -1;
+    assert_int_equal(proc_connect(p->tasks, "bg_1", &fd, NULL), 0);
+    return fd;
+}
+
 static void assert_reaped(struct place *p, const char *text)
 {
     struct buf said = BUF_INIT(0);
@@ -65,9 +73,8 @@ static void test_taken(void **state)
 
 static void test_nobody_watches(void **state)
 {
-    int fd;
     start_staying(*state, NULL);
-    assert_int_equal(proc_connect(((struct place *)*state)->tasks, "bg_1", &fd, NULL), 0);
+    int fd = connect_only(*state);
     ask_end(fd); /* asks, and is told, but promises nothing */
     await_news(fd, PROC_NEWS_ENDED);
     close(fd);
@@ -149,7 +156,7 @@ static void test_more_listeners_than_there_are_places(void **state)
     int fds[LIMIT_LISTENERS + 3];
     start_staying(*state, NULL);
     for (int i = 0; i < LIMIT_LISTENERS + 3; i++)
-        fds[i] = connect_and_watch(*state, "bg_1");
+        fds[i] = i < LIMIT_LISTENERS ? connect_and_watch(*state, "bg_1") : connect_only(*state);
     for (int i = 0; i < LIMIT_LISTENERS + 3; i++)
         await_news(fds[i], i < LIMIT_LISTENERS ? PROC_NEWS_READY : PROC_NEWS_HANGUP);
     close(fds[7]); /* and a place that is given up can be had */
@@ -163,6 +170,28 @@ static void test_more_listeners_than_there_are_places(void **state)
         if (i != 7)
             close(fds[i]);
     }
+    assert_reaped(*state, NULL);
+}
+
+/* With few descriptors there are few places, and the supervisor still does its work. */
+static void test_few_descriptors(void **state)
+{
+    struct rlimit old, few;
+    int fds[20];
+    getrlimit(RLIMIT_NOFILE, &old);
+    few = (struct rlimit){.rlim_cur = 26, .rlim_max = old.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    start_staying(*state, NULL);
+    setrlimit(RLIMIT_NOFILE, &old);
+    for (int i = 0; i < 20; i++)
+        fds[i] = connect_only(*state);
+    await_news(fds[19], PROC_NEWS_HANGUP);
+    assert_int_equal(proc_watch(fds[0], NULL), 0);
+    ask_end(fds[0]);
+    await_news(fds[0], PROC_NEWS_ENDED);
+    proc_taken(fds[0], NULL);
+    for (int i = 0; i < 20; i++)
+        close(fds[i]);
     assert_reaped(*state, NULL);
 }
 
@@ -240,6 +269,7 @@ int main(void)
         TEST(test_late_watchers),
         TEST(test_a_reaper_that_cannot_run),
         TEST(test_more_listeners_than_there_are_places),
+        TEST(test_few_descriptors),
         TEST(test_bell),
         TEST(test_connect),
         TEST(test_a_deep_path),
