@@ -44,23 +44,24 @@ ROUSE_API const char *rouse_phase_text(rouse_phase phase); /* "RunStart", … ; 
 
 /* ---- tools ---- */
 
-typedef struct rouse_call {        /* what a tool is given; Borrowed for the call */
+typedef struct rouse_call { /* what a tool is given; Borrowed for the call */
     rouse_manager *manager;
-    const char *thread;            /* the caller's; tools must not touch another thread's tasks */
+    const char *thread; /* the caller's; tools must not touch another thread's tasks */
     const char *run;
-    const char *call_id;           /* unique in the thread */
-    bool again;                    /* a process that was killed may have made this very call already */
+    const char *call_id; /* unique in the thread */
+    bool again;          /* a process that was killed may have made this very call already */
     const char *agent_id;
-    const char *task_id;           /* the task this agent is, or NULL */
-    const char *const *env;        /* the agent's, NULL-terminated, or NULL */
-    const char *const *sub_agent;  /* the command that starts a sub-agent, prompt to be added; NULL-terminated, or NULL */
-    rouse_snapshot *snapshot;      /* frozen at the call */
+    const char *task_id;    /* the task this agent is, or NULL */
+    const char *const *env; /* the agent's, NULL-terminated, or NULL */
+    const char *const
+        *sub_agent;           /* the command that starts a sub-agent, prompt to be added; NULL-terminated, or NULL */
+    rouse_snapshot *snapshot; /* frozen at the call */
     bool (*interrupted)(void *userdata);
     void *interrupted_userdata;
-    int wake_fd;                   /* 0 = none; readable when interrupted */
-    void *userdata;                /* the tool's */
-    rouse_batch *batch;            /* Filled: updates committed together with the result */
-    bool end_run;                  /* Filled: true ends the run as cancelled once the result is stored */
+    int wake_fd;        /* 0 = none; readable when interrupted */
+    void *userdata;     /* the tool's */
+    rouse_batch *batch; /* Filled: updates committed together with the result */
+    bool end_run;       /* Filled: true ends the run as cancelled once the result is stored */
 } rouse_call;
 
 typedef struct rouse_tool { /* static: must outlive every agent that has it */
@@ -120,8 +121,8 @@ typedef struct rouse_lifecycle { /* COMPAT B124 */
     uint64_t updated_at;       /* ms */
     uint64_t step_count;
 } rouse_lifecycle;
-ROUSE_API extern const rouse_key rouse_lifecycle_key;    /* SCALAR; the value is a rouse_lifecycle */
-ROUSE_API extern const rouse_key rouse_pending_work_key; /* SCALAR; the value is a bool */
+ROUSE_API extern const rouse_key rouse_lifecycle_key;     /* SCALAR; the value is a rouse_lifecycle */
+ROUSE_API extern const rouse_key rouse_pending_work_key;  /* SCALAR; the value is a bool */
 ROUSE_API void *rouse_pending_work_set(bool has_pending); /* an update; NULL = no memory */
 
 /* ---- the agent ---- */
@@ -146,25 +147,25 @@ typedef struct rouse_agent_event { /* Borrowed for the callback */
 
 typedef struct rouse_agent rouse_agent;
 
-typedef struct rouse_agent_options { /* zero means default; everything Borrowed until rouse_agent_free */
-    rouse_manager *manager;          /* required; its store is the agent's */
-    const char *thread;              /* required */
-    rouse_model *model;              /* required */
-    const char *system;              /* default: a short text about background tasks; "" = none */
+typedef struct rouse_agent_options {    /* zero means default; everything Borrowed until rouse_agent_free */
+    rouse_manager *manager;             /* required; its store is the agent's */
+    const char *thread;                 /* required */
+    rouse_model *model;                 /* required */
+    const char *system;                 /* default: a short text about background tasks; "" = none */
     const rouse_plugin *const *plugins; /* usually { &rouse_background_plugin } */
     size_t n_plugins;
-    unsigned max_rounds;             /* model calls in one rouse_agent_run; default 100 */
-    bool wait;                       /* background work pending at the end: sleep and go on; default: return, run waiting */
-    const char *agent_id;            /* default "default" */
-    const char *task_id;             /* the task this agent is ($ROUSE_TASK), or NULL */
-    const char *const *env;          /* for tools that start commands, NULL-terminated; secrets are left out by them */
-    const char *const *sub_agent;    /* for spawn_task with a prompt: e.g. {"rouse","agent","--model",M,"--",NULL} */
+    unsigned max_rounds;    /* model calls in one rouse_agent_run; default 100 */
+    bool wait;              /* background work pending at the end: sleep and go on; default: return, run waiting */
+    const char *agent_id;   /* default "default" */
+    const char *task_id;    /* the task this agent is ($ROUSE_TASK), or NULL */
+    const char *const *env; /* for tools that start commands, NULL-terminated; secrets are left out by them */
+    const char *const *sub_agent; /* for spawn_task with a prompt: e.g. {"rouse","agent","--model",M,"--",NULL} */
     void (*event)(const rouse_agent_event *event, void *userdata);
     /* Asked between the steps of everything slow. True while asleep for background work: the run is stored as waiting and
      * can be resumed. True at any other time: the run ends as cancelled; its tasks go on. */
     bool (*interrupted)(void *userdata);
     void *userdata;
-    int wake_fd;                     /* 0 = none; becomes readable when interrupted would say true, so that no sleep misses it */
+    int wake_fd; /* 0 = none; becomes readable when interrupted would say true, so that no sleep misses it */
 } rouse_agent_options;
 
 /* Registers the keys. Two plugins with one tool name: ROUSE_ECONFLICT `tool already registered: {name}`. ROUSE_EINVAL,
@@ -190,7 +191,8 @@ ROUSE_API void rouse_agent_result_free(rouse_agent_result *result); /* takes NUL
  * Errors: ROUSE_EREMOTE from the model and whatever a hook returns end the run as `error` (a later prompt starts a new one
  * on the same conversation); ROUSE_ECONFLICT (see above), errors of the store and ROUSE_ENOMEM leave it as a crash would,
  * to be resumed. *ret_result Returns rouse_agent_result_free. */
-ROUSE_API int rouse_agent_run(rouse_agent *agent, const char *prompt, rouse_agent_result **ret_result, rouse_error *err);
+ROUSE_API int rouse_agent_run(rouse_agent *agent, const char *prompt, rouse_agent_result **ret_result,
+                              rouse_error *err);
 
 #ifdef __cplusplus
 }

@@ -25,26 +25,26 @@ extern "C" {
 typedef struct rouse_tool_call { /* what a model asks for */
     const char *id;              /* the model's own; "" when it gave none */
     const char *name;
-    const char *arguments;       /* as the model wrote them: meant to be a JSON object, not checked */
+    const char *arguments; /* as the model wrote them: meant to be a JSON object, not checked */
 } rouse_tool_call;
 
 typedef struct rouse_tool_schema { /* what a model is told about a tool */
     const char *name;
     const char *description;
-    const char *parameters;        /* JSON Schema of an object, as JSON text */
+    const char *parameters; /* JSON Schema of an object, as JSON text */
 } rouse_tool_schema;
 
 typedef struct rouse_model_request { /* everything Borrowed for the call */
     const char *system;              /* or NULL */
     const char *const *messages;     /* the conversation, each message as JSON (COMPAT B87), oldest first */
     size_t n_messages;
-    const char *tail;                /* machine-made text that goes behind everything else, or NULL. Not part of the
+    const char *tail; /* machine-made text that goes behind everything else, or NULL. Not part of the
                                         conversation: a cached prefix stays valid */
     const rouse_tool_schema *tools;
     size_t n_tools;
 } rouse_model_request;
 
-typedef struct rouse_model_sink { /* zero means nobody listens */
+typedef struct rouse_model_sink {                               /* zero means nobody listens */
     void (*text)(const char *text, size_t len, void *userdata); /* the next piece of the answer, UTF-8 */
     bool (*interrupted)(void *userdata);                        /* true: give up soon, with ROUSE_EINTERRUPTED */
     void *userdata;
@@ -54,8 +54,8 @@ typedef struct rouse_model_reply {
     const char *text;             /* "" when there is only a tool call */
     const rouse_tool_call *calls; /* in the model's order */
     size_t n_calls;
-    const char *finish_reason;    /* "stop", "tool_calls", "length", … */
-    uint64_t input_tokens;        /* 0 when the model does not say */
+    const char *finish_reason; /* "stop", "tool_calls", "length", … */
+    uint64_t input_tokens;     /* 0 when the model does not say */
     uint64_t output_tokens;
 } rouse_model_reply;
 /* A deep copy with one owner, for those who write a model. Returns rouse_model_reply_free; NULL when out of memory. */

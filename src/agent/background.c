@@ -30,8 +30,10 @@ static int write_view(rouse_hook *hook, const rouse_task_list *list, rouse_error
         return rouse_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         const rouse_task *task = rouse_task_list_at(list, n - 1 - i);
-        entries[i] = (rouse_view_entry){.task_id = task->task_id, .task_type = task->task_type,
-                                        .description = task->description, .status = task->status};
+        entries[i] = (rouse_view_entry){.task_id = task->task_id,
+                                        .task_type = task->task_type,
+                                        .description = task->description,
+                                        .status = task->status};
     }
     int code = 0;
     if (!is_same_view(rouse_snapshot_get(hook->snapshot, &rouse_view_key, NULL), entries, n)) {

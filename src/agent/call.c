@@ -76,10 +76,20 @@ static int execute(struct run *r, const rouse_tool *tool, const rouse_tool_call 
                    rouse_batch *batch, rouse_error *err)
 {
     const rouse_agent_options *o = &r->agent->options;
-    rouse_call given = {.manager = o->manager, .thread = o->thread, .run = r->id, .call_id = call->id,
-                        .again = again, .agent_id = o->agent_id, .task_id = o->task_id, .env = o->env, .sub_agent = o->sub_agent,
-                        .interrupted = o->interrupted, .interrupted_userdata = o->userdata, .wake_fd = o->wake_fd,
-                        .userdata = tool->userdata, .batch = batch};
+    rouse_call given = {.manager = o->manager,
+                        .thread = o->thread,
+                        .run = r->id,
+                        .call_id = call->id,
+                        .again = again,
+                        .agent_id = o->agent_id,
+                        .task_id = o->task_id,
+                        .env = o->env,
+                        .sub_agent = o->sub_agent,
+                        .interrupted = o->interrupted,
+                        .interrupted_userdata = o->userdata,
+                        .wake_fd = o->wake_fd,
+                        .userdata = tool->userdata,
+                        .batch = batch};
     rouse_error why = {0};
     char *result = NULL;
     int code = rouse_store_snapshot(r->agent->store, o->thread, r->id, &given.snapshot, err);
@@ -134,8 +144,9 @@ static int answer_call(struct run *r, const rouse_tool_call *call, bool again, s
         return 0;
     }
     if (again && !tool->repeatable) {
-        answer_error(a, "Execution failed: ", "the agent's process ended before this call's result was stored: it may have "
-                                              "taken effect, so look before making it again");
+        answer_error(a, "Execution failed: ",
+                     "the agent's process ended before this call's result was stored: it may have "
+                     "taken effect, so look before making it again");
         return 0;
     }
     return go_through(r, tool, call, again, a, batch, err);
@@ -170,8 +181,11 @@ int call_run(struct run *r, const rouse_tool_call *call, bool again, rouse_error
     if (code < 0 && why.code < 0 && err)
         *err = why;
     if (code == 0)
-        run_tell(r, &(rouse_agent_event){.kind = ROUSE_AGENT_TOOL_RESULT, .call = call, .text = buf_text(&a.text),
-                                         .len = a.text.len, .failed = a.failed});
+        run_tell(r, &(rouse_agent_event){.kind = ROUSE_AGENT_TOOL_RESULT,
+                                         .call = call,
+                                         .text = buf_text(&a.text),
+                                         .len = a.text.len,
+                                         .failed = a.failed});
     rouse_batch_free(batch);
     buf_done(&a.text);
     return code;

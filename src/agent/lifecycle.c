@@ -146,8 +146,10 @@ static const struct jfield rows[] = {
     {.name = "run_id", .type = JFIELD_STRING, .need = JFIELD_REQUIRED, .offset = offsetof(struct form, run_id)},
     {.name = "status", .type = JFIELD_STRING, .need = JFIELD_REQUIRED, .offset = offsetof(struct form, status)},
     {.name = "status_reason", .type = JFIELD_STRING, .offset = offsetof(struct form, reason)},
-    {.name = "done_reason", .type = JFIELD_STRING, .offset = offsetof(struct form, done_reason)},   /* as old */
-    {.name = "pause_reason", .type = JFIELD_STRING, .offset = offsetof(struct form, pause_reason)}, /* writers named it */
+    {.name = "done_reason", .type = JFIELD_STRING, .offset = offsetof(struct form, done_reason)}, /* as old */
+    {.name = "pause_reason",
+     .type = JFIELD_STRING,
+     .offset = offsetof(struct form, pause_reason)}, /* writers named it */
     {.name = "updated_at", .type = JFIELD_U64, .offset = offsetof(struct form, updated_at)},
     {.name = "step_count", .type = JFIELD_U64, .offset = offsetof(struct form, step_count)},
 };
@@ -161,8 +163,11 @@ static int decode(const char *entry, const char *json, size_t len, void **ret_va
     int code = jfields_decode(&form_fields, json, len, &arena, &form, err);
     if (code == 0) {
         const char *reason = form.reason ? form.reason : form.done_reason ? form.done_reason : form.pause_reason;
-        const rouse_lifecycle shown = {.run_id = form.run_id, .status = form.status, .status_reason = reason,
-                                       .updated_at = form.updated_at, .step_count = form.step_count};
+        const rouse_lifecycle shown = {.run_id = form.run_id,
+                                       .status = form.status,
+                                       .status_reason = reason,
+                                       .updated_at = form.updated_at,
+                                       .step_count = form.step_count};
         struct lifecycle *value = make(&shown);
         code = value ? 0 : rouse_fail_memory(err);
         if (value)

@@ -33,7 +33,8 @@ static const struct jfield message_rows[] = {
     {.name = "tool_calls", .type = JFIELD_SLICE, .offset = offsetof(struct message_form, calls)},
     {.name = "tool_call_id", .type = JFIELD_STRING, .offset = offsetof(struct message_form, tool_call_id)},
 };
-static const struct jfields message_fields = {.rows = message_rows, .count = sizeof message_rows / sizeof *message_rows};
+static const struct jfields message_fields = {.rows = message_rows,
+                                              .count = sizeof message_rows / sizeof *message_rows};
 
 static const struct jfield block_rows[] = {
     {.name = "type", .type = JFIELD_STRING, .offset = offsetof(struct block_form, type)},
@@ -153,8 +154,8 @@ static void add_arguments(struct buf *out, const char *arguments)
 {
     struct jslice value;
     size_t len = strlen(arguments);
-    if (jtext_check_depth(arguments, len, LIMIT_JSON_DEPTH - 3, NULL) == 0 && jtext_check(arguments, len, &value, NULL) == 0 &&
-        jtext_type(value) == JTYPE_OBJECT)
+    if (jtext_check_depth(arguments, len, LIMIT_JSON_DEPTH - 3, NULL) == 0 &&
+        jtext_check(arguments, len, &value, NULL) == 0 && jtext_type(value) == JTYPE_OBJECT)
         jtext_add_raw(out, value.at, value.len);
     else
         jtext_add_string(out, arguments, len);

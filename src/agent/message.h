@@ -13,7 +13,7 @@
 struct message { /* a decoded one; its strings are the arena's */
     const char *id;
     const char *role;
-    const char *text; /* its text blocks, joined by line feeds */
+    const char *text;             /* its text blocks, joined by line feeds */
     const rouse_tool_call *calls; /* arguments as the model wrote them */
     size_t n_calls;
     const char *tool_call_id; /* or NULL */

@@ -8,7 +8,7 @@
 
 #define PHASE_TRIES 16
 
-struct frame { /* one hook's call */
+struct frame {       /* one hook's call */
     rouse_hook hook; /* first: what the hook holds */
     struct injection *injection;
     char *denied;
@@ -23,8 +23,9 @@ struct about { /* what a phase is about */
 
 const char *rouse_phase_text(rouse_phase phase)
 {
-    static const char *const names[] = {"RunStart",          "StepStart",        "BeforeInference", "AfterInference", "ToolGate",
-                                        "BeforeToolExecute", "AfterToolExecute", "StepEnd",         "RunEnd"};
+    static const char *const names[] = {"RunStart",         "StepStart", "BeforeInference",
+                                        "AfterInference",   "ToolGate",  "BeforeToolExecute",
+                                        "AfterToolExecute", "StepEnd",   "RunEnd"};
     return (size_t)phase < sizeof names / sizeof *names ? names[phase] : "unknown";
 }
 
@@ -58,13 +59,18 @@ int rouse_hook_deny(rouse_hook *hook, const char *reason, rouse_error *err)
 }
 
 /* One plugin's hook into a fresh *ret_batch. */
-static int call_hook(struct run *r, size_t plugin, struct about *about, rouse_snapshot *snapshot, rouse_batch **ret_batch,
-                     rouse_error *err)
+static int call_hook(struct run *r, size_t plugin, struct about *about, rouse_snapshot *snapshot,
+                     rouse_batch **ret_batch, rouse_error *err)
 {
     const rouse_plugin *p = r->agent->options.plugins[plugin];
-    struct frame f = {.hook = {.phase = about->phase, .manager = r->agent->options.manager,
-                               .thread = r->agent->options.thread, .run = r->id, .snapshot = snapshot,
-                               .call = about->call, .result = about->result, .batch = rouse_batch_new()},
+    struct frame f = {.hook = {.phase = about->phase,
+                               .manager = r->agent->options.manager,
+                               .thread = r->agent->options.thread,
+                               .run = r->id,
+                               .snapshot = snapshot,
+                               .call = about->call,
+                               .result = about->result,
+                               .batch = rouse_batch_new()},
                       .injection = &r->injections[plugin]};
     if (!f.hook.batch)
         return rouse_fail_memory(err);
@@ -123,7 +129,8 @@ static bool is_nothing(const struct transition *t)
 }
 
 /* One try of the phase as a whole. */
-static int try_all(struct run *r, struct about *about, struct transition t, bool *clashed, bool *ret_stale, rouse_error *err)
+static int try_all(struct run *r, struct about *about, struct transition t, bool *clashed, bool *ret_stale,
+                   rouse_error *err)
 {
     t.batch = rouse_batch_new();
     if (!t.batch)
@@ -196,8 +203,9 @@ int phase_collect(struct run *r, rouse_phase phase, const rouse_tool_call *call,
         return rouse_fail_memory(err);
     int code = gather(r, &about, batch, NULL, err);
     if (code == 0 && batch_base(batch, &base))
-        code = rouse_fail(err, ROUSE_EINVAL, "phase error: %s: a hook set a base revision where its updates join others",
-                          rouse_phase_text(phase));
+        code =
+            rouse_fail(err, ROUSE_EINVAL, "phase error: %s: a hook set a base revision where its updates join others",
+                       rouse_phase_text(phase));
     if (code == 0)
         code = rouse_batch_extend(into, batch, err);
     rouse_batch_free(batch);

@@ -293,9 +293,16 @@ static int store_transition(struct run *r, const struct transition *t, rouse_bat
     const char *status = t->status ? t->status : r->status;
     const char *reason = t->status ? t->reason : r->reason;
     const rouse_run run = {.id = r->id, .status = status, .status_reason = reason, .json = record};
-    rouse_commit commit = {.thread = r->agent->options.thread, .run = r->id, .batch = batch, .messages = letters->messages,
-                           .n_messages = letters->count, .check_messages = true, .messages_after = r->history.last_seq,
-                           .acks = t->acks, .n_acks = t->n_acks, .run_record = &run};
+    rouse_commit commit = {.thread = r->agent->options.thread,
+                           .run = r->id,
+                           .batch = batch,
+                           .messages = letters->messages,
+                           .n_messages = letters->count,
+                           .check_messages = true,
+                           .messages_after = r->history.last_seq,
+                           .acks = t->acks,
+                           .n_acks = t->n_acks,
+                           .run_record = &run};
     int code = rouse_store_commit(r->agent->store, &commit, NULL, err);
     if (code == ROUSE_ECONFLICT)
         code = explain_conflict(r, err);
@@ -344,8 +351,11 @@ static int event_text(struct buf *out, const rouse_event *event, rouse_error *er
     if (code != ROUSE_EDATA && code != ROUSE_ELIMIT)
         return code < 0 ? code : 0;
     buf_reset(out);
-    buf_addf(out, "<background-task-event kind=\"event\" task_id=\"unknown\">\n{\"error\":\"event %llu of the inbox is unreadable\"}\n"
-                  "</background-task-event>", (unsigned long long)event->id);
+    buf_addf(out,
+             "<background-task-event kind=\"event\" task_id=\"unknown\">\n{\"error\":\"event %llu of the inbox is "
+             "unreadable\"}\n"
+             "</background-task-event>",
+             (unsigned long long)event->id);
     return buf_check(out, err);
 }
 
@@ -371,8 +381,8 @@ static int mail_add(struct mail *mail, const rouse_event *event, rouse_error *er
 
 static int commit_mail(struct run *r, const struct mail *mail, rouse_error *err)
 {
-    struct transition t = {.messages = mail->messages, .n_messages = mail->n_messages, .acks = mail->acks,
-                           .n_acks = mail->n_events};
+    struct transition t = {
+        .messages = mail->messages, .n_messages = mail->n_messages, .acks = mail->acks, .n_acks = mail->n_events};
     if (strcmp(r->status, "running") != 0)
         t.status = "running";
     int code = run_commit(r, &t, err);

@@ -17,8 +17,8 @@ struct rouse_agent {
 };
 
 struct injection { /* of one plugin */
-    char *last; /* what it put behind a request last, or NULL */
-    char *next; /* what it wants there now, or NULL */
+    char *last;    /* what it put behind a request last, or NULL */
+    char *next;    /* what it wants there now, or NULL */
     bool always;
 };
 
@@ -40,8 +40,8 @@ struct run {
     int lock;            /* held while this process writes the thread */
 };
 
-struct transition { /* one commit; zero means nothing of it */
-    rouse_batch *batch; /* borrowed; the loop's own updates are added to it */
+struct transition {                 /* one commit; zero means nothing of it */
+    rouse_batch *batch;             /* borrowed; the loop's own updates are added to it */
     const struct message *messages; /* without ids */
     size_t n_messages;
     const uint64_t *acks;

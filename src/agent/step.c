@@ -24,8 +24,10 @@ static int ask_model(struct run *r, const char *tail, rouse_model_reply **ret_re
 {
     const rouse_agent_options *o = &r->agent->options;
     struct arena arena = {0};
-    rouse_model_request request = {.system = o->system[0] ? o->system : NULL, .tail = tail[0] ? tail : NULL,
-                                   .tools = r->agent->schemas, .n_tools = r->agent->n_tools};
+    rouse_model_request request = {.system = o->system[0] ? o->system : NULL,
+                                   .tail = tail[0] ? tail : NULL,
+                                   .tools = r->agent->schemas,
+                                   .n_tools = r->agent->n_tools};
     const rouse_model_sink sink = {.text = forward_text, .interrupted = forward_interrupted, .userdata = r};
     int code = history_request(&r->history, &arena, &request.messages, &request.n_messages, err);
     if (code == 0)
@@ -71,8 +73,8 @@ static int copy_calls(struct run *r, const rouse_model_reply *reply, struct aren
                       rouse_error *err)
 {
     if (reply->n_calls > LIMIT_TOOL_CALLS)
-        return rouse_fail(err, ROUSE_EREMOTE, "the model asked for %zu tool calls at once, more than %d", reply->n_calls,
-                          LIMIT_TOOL_CALLS);
+        return rouse_fail(err, ROUSE_EREMOTE, "the model asked for %zu tool calls at once, more than %d",
+                          reply->n_calls, LIMIT_TOOL_CALLS);
     rouse_tool_call *calls = arena_alloc(arena, (reply->n_calls + 1) * sizeof *calls);
     if (!calls)
         return rouse_fail_memory(err);

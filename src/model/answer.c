@@ -40,8 +40,14 @@ struct error_form {
     struct jslice error, message;
 };
 
-#define ROW(form, member, kind) {.name = #member, .type = JFIELD_##kind, .offset = offsetof(struct form, member)}
-#define FIELDS(table) {.rows = table, .count = sizeof table / sizeof *table}
+#define ROW(form, member, kind)                                                                                        \
+    {                                                                                                                  \
+        .name = #member, .type = JFIELD_##kind, .offset = offsetof(struct form, member)                                \
+    }
+#define FIELDS(table)                                                                                                  \
+    {                                                                                                                  \
+        .rows = table, .count = sizeof table / sizeof *table                                                           \
+    }
 static const struct jfield chunk_rows[] = {ROW(chunk_form, choices, SLICE), ROW(chunk_form, usage, SLICE),
                                            ROW(chunk_form, error, SLICE)};
 static const struct jfields chunk_fields = FIELDS(chunk_rows);
@@ -50,13 +56,17 @@ static const struct jfield choice_rows[] = {ROW(choice_form, delta, SLICE), ROW(
 static const struct jfields choice_fields = FIELDS(choice_rows);
 static const struct jfield delta_rows[] = {ROW(delta_form, content, SLICE), ROW(delta_form, tool_calls, SLICE)};
 static const struct jfields delta_fields = FIELDS(delta_rows);
-static const struct jfield call_rows[] = {
-    {.name = "index", .type = JFIELD_U64, .offset = offsetof(struct call_form, index), .has = offsetof(struct call_form, has_index)},
-    ROW(call_form, id, STRING), ROW(call_form, function, SLICE)};
+static const struct jfield call_rows[] = {{.name = "index",
+                                           .type = JFIELD_U64,
+                                           .offset = offsetof(struct call_form, index),
+                                           .has = offsetof(struct call_form, has_index)},
+                                          ROW(call_form, id, STRING),
+                                          ROW(call_form, function, SLICE)};
 static const struct jfields call_fields = FIELDS(call_rows);
 static const struct jfield function_rows[] = {ROW(function_form, name, STRING), ROW(function_form, arguments, SLICE)};
 static const struct jfields function_fields = FIELDS(function_rows);
-static const struct jfield usage_rows[] = {ROW(usage_form, prompt_tokens, SLICE), ROW(usage_form, completion_tokens, SLICE)};
+static const struct jfield usage_rows[] = {ROW(usage_form, prompt_tokens, SLICE),
+                                           ROW(usage_form, completion_tokens, SLICE)};
 static const struct jfields usage_fields = FIELDS(usage_rows);
 static const struct jfield error_rows[] = {ROW(error_form, error, SLICE), ROW(error_form, message, SLICE)};
 static const struct jfields error_fields = FIELDS(error_rows);
@@ -141,7 +151,8 @@ static int add_arguments(struct answer_call *call, struct jslice arguments, stru
 {
     if (!is_there(arguments))
         return 0;
-    const char *text = is_text(arguments) ? jtext_string(arguments, arena) : arena_text(arena, arguments.at, arguments.len);
+    const char *text =
+        is_text(arguments) ? jtext_string(arguments, arena) : arena_text(arena, arguments.at, arguments.len);
     if (!text)
         return rouse_fail_memory(err);
     buf_adds(&call->arguments, text);
@@ -267,11 +278,15 @@ int answer_reply(const struct answer *a, rouse_model_reply **ret_reply, rouse_er
     size_t n = 0;
     for (size_t i = 0; i < a->n_calls; i++)
         if (a->calls[i].name.len > 0)
-            calls[n++] = (rouse_tool_call){.id = buf_text(&a->calls[i].id), .name = buf_text(&a->calls[i].name),
+            calls[n++] = (rouse_tool_call){.id = buf_text(&a->calls[i].id),
+                                           .name = buf_text(&a->calls[i].name),
                                            .arguments = buf_text(&a->calls[i].arguments)};
-    const rouse_model_reply reply = {.text = buf_text(&a->text), .calls = calls, .n_calls = n,
+    const rouse_model_reply reply = {.text = buf_text(&a->text),
+                                     .calls = calls,
+                                     .n_calls = n,
                                      .finish_reason = a->finish_reason[0] ? a->finish_reason : "stop",
-                                     .input_tokens = a->input_tokens, .output_tokens = a->output_tokens};
+                                     .input_tokens = a->input_tokens,
+                                     .output_tokens = a->output_tokens};
     rouse_model_reply *copy = rouse_model_reply_copy(&reply);
     if (!copy)
         return rouse_fail_memory(err);

@@ -47,10 +47,13 @@ int http_open(struct http **ret_http, rouse_error *err)
     void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (!library)
         library = dlopen("libcurl-gnutls.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!library || !find(library, "curl_easy_init", &h->easy_init) || !find(library, "curl_easy_setopt", &h->easy_setopt) ||
-        !find(library, "curl_easy_perform", &h->easy_perform) || !find(library, "curl_easy_getinfo", &h->easy_getinfo) ||
-        !find(library, "curl_easy_cleanup", &h->easy_cleanup) || !find(library, "curl_easy_strerror", &h->easy_strerror) ||
-        !find(library, "curl_slist_append", &h->slist_append) || !find(library, "curl_slist_free_all", &h->slist_free_all)) {
+    if (!library || !find(library, "curl_easy_init", &h->easy_init) ||
+        !find(library, "curl_easy_setopt", &h->easy_setopt) || !find(library, "curl_easy_perform", &h->easy_perform) ||
+        !find(library, "curl_easy_getinfo", &h->easy_getinfo) ||
+        !find(library, "curl_easy_cleanup", &h->easy_cleanup) ||
+        !find(library, "curl_easy_strerror", &h->easy_strerror) ||
+        !find(library, "curl_slist_append", &h->slist_append) ||
+        !find(library, "curl_slist_free_all", &h->slist_free_all)) {
         free(h);
         return rouse_fail(err, ROUSE_EUNSUPPORTED, "libcurl.so.4 cannot be loaded; install libcurl4 to talk to models");
     }

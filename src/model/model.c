@@ -11,7 +11,8 @@ static const char *behind(const char *text, const char *prefix)
     return strncmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
-int rouse_model_open(const char *selector, const rouse_model_options *options, rouse_model **ret_model, rouse_error *err)
+int rouse_model_open(const char *selector, const rouse_model_options *options, rouse_model **ret_model,
+                     rouse_error *err)
 {
     const rouse_model_options none = {0};
     const char *name = selector && selector[0] ? selector : getenv("OPENAI_MODEL");

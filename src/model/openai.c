@@ -21,7 +21,7 @@ struct openai {
     struct arena arena; /* owns the texts */
     const char *key;    /* or NULL */
     const char *url;
-    const char *place;  /* the base URL without user and password, for people */
+    const char *place; /* the base URL without user and password, for people */
     uint64_t connect_ms, silence_ms;
 };
 
@@ -90,7 +90,8 @@ static int refuse(const struct openai *o, const struct call *c, long status, rou
     char why[160];
     answer_error_text(buf_text(&c->body), c->body.len, why, sizeof why);
     hide_key(why, o->key);
-    return rouse_fail(err, ROUSE_EREMOTE, "model '%.60s' at '%.80s' refused: HTTP %ld: %s", o->shown.name, o->place, status, why);
+    return rouse_fail(err, ROUSE_EREMOTE, "model '%.60s' at '%.80s' refused: HTTP %ld: %s", o->shown.name, o->place,
+                      status, why);
 }
 
 static int finish(const struct openai *o, struct call *c, int code, long status, rouse_model_reply **ret_reply,
@@ -131,9 +132,15 @@ static int complete(rouse_model *model, const rouse_model_request *request, cons
     c->body = BUF_INIT(LIMIT_HTTP_BODY);
     sse_init(&c->sse, on_event, &c->answer);
     answer_init(&c->answer, c->sink);
-    const struct http_post post = {.url = o->url, .bearer = o->key, .body = buf_text(&body), .len = body.len,
-                                   .connect_ms = o->connect_ms, .silence_ms = o->silence_ms, .data = on_data,
-                                   .interrupted = on_progress, .userdata = c};
+    const struct http_post post = {.url = o->url,
+                                   .bearer = o->key,
+                                   .body = buf_text(&body),
+                                   .len = body.len,
+                                   .connect_ms = o->connect_ms,
+                                   .silence_ms = o->silence_ms,
+                                   .data = on_data,
+                                   .interrupted = on_progress,
+                                   .userdata = c};
     code = http_post(o->http, &post, &status, err);
     code = finish(o, c, code, status, ret_reply, err);
     answer_done(&c->answer);
@@ -171,7 +178,8 @@ static int check_key(const char *key, rouse_error *err)
 {
     for (; key && *key; key++)
         if (*key <= ' ' || *key > '~')
-            return rouse_fail(err, ROUSE_EINVAL, "the API key holds a character that no header can; see OPENAI_API_KEY");
+            return rouse_fail(err, ROUSE_EINVAL,
+                              "the API key holds a character that no header can; see OPENAI_API_KEY");
     return 0;
 }
 

@@ -13,7 +13,10 @@ struct turn_form {
     uint64_t pause_ms;
 };
 
-#define ROW(form, member, kind) {.name = #member, .type = JFIELD_##kind, .offset = offsetof(struct form, member)}
+#define ROW(form, member, kind)                                                                                        \
+    {                                                                                                                  \
+        .name = #member, .type = JFIELD_##kind, .offset = offsetof(struct form, member)                                \
+    }
 static const struct jfield turn_rows[] = {
     ROW(turn_form, expect, STRINGS), ROW(turn_form, refuse, STRINGS), ROW(turn_form, capture, SLICE),
     ROW(turn_form, tools, SLICE),    ROW(turn_form, say, STRING),     ROW(turn_form, pause_ms, U64),
@@ -108,8 +111,8 @@ static int read_tools(struct jslice value, struct arena *arena, struct script_tu
             break;
         struct script_tool *tool = &turn->tools[turn->n_tools++];
         bool raw = jtext_type(form.arguments) == JTYPE_STRING; /* what a model wrote that is no object */
-        *tool = (struct script_tool){.name = form.name,
-                                     .arguments = raw ? jtext_string(form.arguments, arena) : keep(arena, form.arguments)};
+        *tool = (struct script_tool){
+            .name = form.name, .arguments = raw ? jtext_string(form.arguments, arena) : keep(arena, form.arguments)};
         if (!tool->arguments)
             return rouse_fail_memory(err);
     }
@@ -122,7 +125,8 @@ static int read_turn(struct jslice value, struct arena *arena, struct script_tur
     int code = jfields_decode(&turn_fields, value.at, value.len, arena, &form, err);
     if (code < 0)
         return code;
-    *turn = (struct script_turn){.expect = form.expect, .refuse = form.refuse, .say = form.say, .pause_ms = form.pause_ms};
+    *turn =
+        (struct script_turn){.expect = form.expect, .refuse = form.refuse, .say = form.say, .pause_ms = form.pause_ms};
     if (form.capture.at)
         code = read_captures(form.capture, arena, turn, err);
     if (code >= 0 && form.tools.at)

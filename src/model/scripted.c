@@ -39,8 +39,8 @@ static int check_texts(const struct play *p, rouse_error *err)
 {
     for (size_t i = 0; p->turn->expect && p->turn->expect[i]; i++)
         if (!strstr(p->prompt, p->turn->expect[i]))
-            return rouse_fail(err, ROUSE_EREMOTE, "script '%.60s' turn %zu: not seen in the prompt: '%s'", p->script->name,
-                              p->number, p->turn->expect[i]);
+            return rouse_fail(err, ROUSE_EREMOTE, "script '%.60s' turn %zu: not seen in the prompt: '%s'",
+                              p->script->name, p->number, p->turn->expect[i]);
     for (size_t i = 0; p->turn->refuse && p->turn->refuse[i]; i++)
         if (strstr(p->prompt, p->turn->refuse[i]))
             return rouse_fail(err, ROUSE_EREMOTE, "script '%.60s' turn %zu: must not be in the prompt: '%s'",
@@ -203,8 +203,8 @@ static int complete(rouse_model *model, const rouse_model_request *request, cons
     size_t at = 0;
     int code = prompt_render(request, &prompt, &at, err);
     if (code == 0 && at >= script->n_turns)
-        code = rouse_fail(err, ROUSE_EREMOTE, "script '%.60s' has no turn %zu: it ends with turn %zu", script->name, at + 1,
-                          script->n_turns);
+        code = rouse_fail(err, ROUSE_EREMOTE, "script '%.60s' has no turn %zu: it ends with turn %zu", script->name,
+                          at + 1, script->n_turns);
     if (code == 0) {
         struct play p = {.script = script, .turn = &script->turns[at], .number = at + 1, .prompt = buf_text(&prompt)};
         code = play(&p, sink ? sink : &nobody, ret_reply, err);

@@ -6,8 +6,8 @@
 
 void sse_init(struct sse *s, sse_event *event, void *userdata)
 {
-    *s = (struct sse){.event = event, .userdata = userdata, .line = BUF_INIT(LIMIT_SSE_EVENT),
-                      .data = BUF_INIT(LIMIT_SSE_EVENT)};
+    *s = (struct sse){
+        .event = event, .userdata = userdata, .line = BUF_INIT(LIMIT_SSE_EVENT), .data = BUF_INIT(LIMIT_SSE_EVENT)};
 }
 
 void sse_done(struct sse *s)

@@ -16,8 +16,8 @@ struct sse {
     void *userdata;
     struct buf line, data;
     bool has_data;
-    bool after_cr;  /* an LF that comes now belongs to the CR before it */
-    bool begun;     /* the first line is over: no byte order mark can come any more */
+    bool after_cr; /* an LF that comes now belongs to the CR before it */
+    bool begun;    /* the first line is over: no byte order mark can come any more */
 };
 
 void sse_init(struct sse *s, sse_event *event, void *userdata);

@@ -128,13 +128,15 @@ static int cancel_task(rouse_call *call, const char *arguments, char **ret_resul
 
 const rouse_tool tool_cancel_task = {
     .name = "cancel_task",
-    .description = "Cancels background tasks, with everything they started: one child by name or task id, or self: this agent's "
-                   "own run and all that it started.",
-    .parameters = "{\"type\":\"object\",\"properties\":{\"target\":{\"oneOf\":["
-                  "{\"type\":\"object\",\"properties\":{\"relation\":{\"const\":\"self\"}},\"required\":[\"relation\"]},"
-                  "{\"type\":\"object\",\"properties\":{\"relation\":{\"const\":\"child\"},\"name\":{\"type\":\"string\","
-                  "\"description\":\"name or task id of the child\"}},\"required\":[\"relation\",\"name\"]}]}},"
-                  "\"required\":[\"target\"]}",
+    .description =
+        "Cancels background tasks, with everything they started: one child by name or task id, or self: this agent's "
+        "own run and all that it started.",
+    .parameters =
+        "{\"type\":\"object\",\"properties\":{\"target\":{\"oneOf\":["
+        "{\"type\":\"object\",\"properties\":{\"relation\":{\"const\":\"self\"}},\"required\":[\"relation\"]},"
+        "{\"type\":\"object\",\"properties\":{\"relation\":{\"const\":\"child\"},\"name\":{\"type\":\"string\","
+        "\"description\":\"name or task id of the child\"}},\"required\":[\"relation\",\"name\"]}]}},"
+        "\"required\":[\"target\"]}",
     .repeatable = true, /* what has ended stays ended: the second receipt says task_not_found */
     .call = cancel_task,
 };

@@ -40,8 +40,10 @@ static int list(rouse_call *call, const char *arguments, char **ret_result, rous
 
 const rouse_tool tool_list_tasks = {
     .name = "list_tasks",
-    .description = "Lists this thread's background tasks, newest first: those that run, or with all also those that have ended.",
-    .parameters = "{\"type\":\"object\",\"properties\":{\"all\":{\"type\":\"boolean\",\"description\":\"ended ones too\"}}}",
+    .description =
+        "Lists this thread's background tasks, newest first: those that run, or with all also those that have ended.",
+    .parameters =
+        "{\"type\":\"object\",\"properties\":{\"all\":{\"type\":\"boolean\",\"description\":\"ended ones too\"}}}",
     .repeatable = true,
     .call = list,
 };

@@ -19,7 +19,10 @@ struct args {
 static const struct jfield rows[] = {
     {.name = "task", .type = JFIELD_STRING, .need = JFIELD_REQUIRED, .offset = offsetof(struct args, task)},
     {.name = "tail", .type = JFIELD_U64, .offset = offsetof(struct args, tail), .has = offsetof(struct args, has_tail)},
-    {.name = "offset", .type = JFIELD_U64, .offset = offsetof(struct args, offset), .has = offsetof(struct args, has_offset)},
+    {.name = "offset",
+     .type = JFIELD_U64,
+     .offset = offsetof(struct args, offset),
+     .has = offsetof(struct args, has_offset)},
     {.name = "max_bytes", .type = JFIELD_U64, .offset = offsetof(struct args, max_bytes)},
 };
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};
@@ -99,9 +102,9 @@ static int answer(const rouse_task *task, const struct piece *p, char **ret_resu
     clean_text(&text, p->bytes, p->len);
     buf_adds(&out, "{\"text\":");
     jtext_add_string(&out, buf_text(&text), text.len);
-    buf_addf(&out, ",\"offset\":%llu,\"next_offset\":%llu,\"size\":%llu,\"dropped\":%llu", (unsigned long long)p->offset,
-             (unsigned long long)(p->offset + p->len), (unsigned long long)p->output.size,
-             (unsigned long long)p->output.dropped);
+    buf_addf(&out, ",\"offset\":%llu,\"next_offset\":%llu,\"size\":%llu,\"dropped\":%llu",
+             (unsigned long long)p->offset, (unsigned long long)(p->offset + p->len),
+             (unsigned long long)p->output.size, (unsigned long long)p->output.dropped);
     tools_add_text(&out, "status", rouse_status_text(task->status));
     buf_addc(&out, '}');
     int code = buf_check(&text, err);
@@ -149,14 +152,16 @@ static int read_output(rouse_call *call, const char *arguments, char **ret_resul
 
 const rouse_tool tool_read_output = {
     .name = "read_output",
-    .description = "Reads what a task printed: its last lines, or from an offset on (continue with next_offset). Offsets count all "
+    .description = "Reads what a task printed: its last lines, or from an offset on (continue with next_offset). "
+                   "Offsets count all "
                    "bytes ever printed; dropped says how many of them are no longer kept.",
-    .parameters = "{\"type\":\"object\",\"properties\":{"
-                  "\"task\":{\"type\":\"string\",\"description\":\"task id or name\"},"
-                  "\"tail\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"so many last lines; default 100\"},"
-                  "\"offset\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"instead of tail\"},"
-                  "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65536,\"description\":\"default 16384\"}},"
-                  "\"required\":[\"task\"]}",
+    .parameters =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"task\":{\"type\":\"string\",\"description\":\"task id or name\"},"
+        "\"tail\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"so many last lines; default 100\"},"
+        "\"offset\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"instead of tail\"},"
+        "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65536,\"description\":\"default 16384\"}},"
+        "\"required\":[\"task\"]}",
     .repeatable = true,
     .call = read_output,
 };

@@ -14,9 +14,12 @@ struct args {
     uint64_t timeout_ms;
 };
 
-#define ROW(member, kind) {.name = #member, .type = JFIELD_##kind, .offset = offsetof(struct args, member)}
+#define ROW(member, kind)                                                                                              \
+    {                                                                                                                  \
+        .name = #member, .type = JFIELD_##kind, .offset = offsetof(struct args, member)                                \
+    }
 static const struct jfield rows[] = {
-    ROW(command, STRING), ROW(argv, STRINGS),       ROW(prompt, STRING),     ROW(name, STRING), ROW(description, STRING),
+    ROW(command, STRING), ROW(argv, STRINGS),      ROW(prompt, STRING),  ROW(name, STRING), ROW(description, STRING),
     ROW(cwd, STRING),     ROW(ready_when, STRING), ROW(timeout_ms, U64), ROW(type, STRING),
 };
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};
@@ -87,13 +90,20 @@ static int find_started(const rouse_call *call, rouse_task **ret_task, rouse_err
     return code;
 }
 
-static int start(const rouse_call *call, const struct args *a, struct arena *arena, rouse_task **ret_task, rouse_error *err)
+static int start(const rouse_call *call, const struct args *a, struct arena *arena, rouse_task **ret_task,
+                 rouse_error *err)
 {
-    rouse_task_spec spec = {.thread = call->thread, .cwd = a->cwd, .name = a->name, .description = a->description,
-                            .task_type = is_sub_agent(a) ? "sub_agent" : NULL, .sub_agent = is_sub_agent(a),
-                            .timeout_ms = a->timeout_ms, .ready_when = a->ready_when,
-                            .parent = {.task_id = call->task_id, .run_id = call->run, .call_id = call->call_id,
-                                       .agent_id = call->agent_id}};
+    rouse_task_spec spec = {
+        .thread = call->thread,
+        .cwd = a->cwd,
+        .name = a->name,
+        .description = a->description,
+        .task_type = is_sub_agent(a) ? "sub_agent" : NULL,
+        .sub_agent = is_sub_agent(a),
+        .timeout_ms = a->timeout_ms,
+        .ready_when = a->ready_when,
+        .parent = {
+            .task_id = call->task_id, .run_id = call->run, .call_id = call->call_id, .agent_id = call->agent_id}};
     if (!spec.description && (a->command || a->prompt))
         spec.description = a->command ? a->command : a->prompt;
     if (spec.description && strlen(spec.description) > LIMIT_DESCRIPTION && !a->description)
@@ -141,9 +151,10 @@ static int spawn(rouse_call *call, const char *arguments, char **ret_result, rou
 
 const rouse_tool tool_spawn_task = {
     .name = "spawn_task",
-    .description = "Starts a command in the background and returns at once with its task_id. It goes on whatever happens to this "
-                   "agent; you are told when it ends. Give exactly one of: command (a shell command line), argv (program "
-                   "and arguments, no shell), or prompt with type \"sub_agent\" (another agent works on that prompt).",
+    .description =
+        "Starts a command in the background and returns at once with its task_id. It goes on whatever happens to this "
+        "agent; you are told when it ends. Give exactly one of: command (a shell command line), argv (program "
+        "and arguments, no shell), or prompt with type \"sub_agent\" (another agent works on that prompt).",
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
         "\"command\":{\"type\":\"string\",\"description\":\"command line for /bin/sh -c\"},"
@@ -153,8 +164,10 @@ const rouse_tool tool_spawn_task = {
         "\"name\":{\"type\":\"string\",\"description\":\"short name to refer to it: letters, digits, '.', '_', '-'\"},"
         "\"description\":{\"type\":\"string\",\"description\":\"what it is for\"},"
         "\"cwd\":{\"type\":\"string\",\"description\":\"directory to run in\"},"
-        "\"timeout_ms\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"end it after this time; 0 or absent: never\"},"
-        "\"ready_when\":{\"type\":\"string\",\"description\":\"regular expression; the line of output that means it is ready\"}}}",
+        "\"timeout_ms\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"end it after this time; 0 or absent: "
+        "never\"},"
+        "\"ready_when\":{\"type\":\"string\",\"description\":\"regular expression; the line of output that means it is "
+        "ready\"}}}",
     .repeatable = true, /* find_started */
     .call = spawn,
 };

@@ -60,8 +60,13 @@ static int answer(const rouse_task_list *tasks, bool timed_out, char **ret_resul
 static int wait_for(const rouse_call *call, const struct args *a, char **ret_result, rouse_error *err)
 {
     rouse_task_list *tasks = NULL;
-    rouse_wait wait = {.thread = call->thread, .ids = (const char *const *)a->tasks, .any = a->mode == MODE_ANY,
-                       .until = a->until, .has_timeout = true, .timeout_ms = a->timeout_ms, .wake_fd = call->wake_fd};
+    rouse_wait wait = {.thread = call->thread,
+                       .ids = (const char *const *)a->tasks,
+                       .any = a->mode == MODE_ANY,
+                       .until = a->until,
+                       .has_timeout = true,
+                       .timeout_ms = a->timeout_ms,
+                       .wake_fd = call->wake_fd};
     if (a->timeout_ms > LONGEST_MS)
         return rouse_fail(err, ROUSE_EINVAL, "'timeout_ms' must be at most %d", LONGEST_MS);
     int code = check_owner(call, a, &wait.count, err);
@@ -88,11 +93,13 @@ static int wait_tasks(rouse_call *call, const char *arguments, char **ret_result
 
 const rouse_tool tool_wait_tasks = {
     .name = "wait_tasks",
-    .description = "Sleeps until tasks have ended or are ready (ready_when), or the time is over; says how they stand then. Use it only "
+    .description = "Sleeps until tasks have ended or are ready (ready_when), or the time is over; says how they stand "
+                   "then. Use it only "
                    "when you cannot go on without them: you are told of every end anyway.",
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
-        "\"tasks\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"ids or names; default: all that run\"},"
+        "\"tasks\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"ids or names; default: all "
+        "that run\"},"
         "\"mode\":{\"type\":\"string\",\"enum\":[\"all\",\"any\"],\"description\":\"default all\"},"
         "\"until\":{\"type\":\"string\",\"enum\":[\"ended\",\"ready\"],\"description\":\"default ended\"},"
         "\"timeout_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":600000,\"description\":\"default 30000\"}}}",

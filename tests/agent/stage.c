@@ -71,8 +71,14 @@ void stage_init(struct stage *s, const char *script)
     scene_init(&s->scene);
     s->model.shown = (rouse_model){.name = "watched", .complete = watch};
     stage_script(s, script);
-    s->options = (rouse_agent_options){.thread = "t", .model = &s->model.shown, .plugins = plugins, .n_plugins = 1,
-                                       .env = env, .event = on_event, .interrupted = is_interrupted, .userdata = s};
+    s->options = (rouse_agent_options){.thread = "t",
+                                       .model = &s->model.shown,
+                                       .plugins = plugins,
+                                       .n_plugins = 1,
+                                       .env = env,
+                                       .event = on_event,
+                                       .interrupted = is_interrupted,
+                                       .userdata = s};
 }
 
 void stage_done(struct stage *s)
@@ -214,7 +220,8 @@ void stage_check(struct stage *s)
     free(transcript);
 }
 
-void stage_check_state(struct stage *s, const char *run, const char *status, const char *reason, uint64_t steps, bool pending)
+void stage_check_state(struct stage *s, const char *run, const char *status, const char *reason, uint64_t steps,
+                       bool pending)
 {
     static const rouse_key *const keys[] = {&rouse_lifecycle_key, &rouse_pending_work_key};
     rouse_snapshot *snapshot = NULL;

@@ -9,7 +9,7 @@
 
 #define STAGE_PROMPTS 64
 
-struct watched { /* a model that remembers each request as text, and asks another */
+struct watched {       /* a model that remembers each request as text, and asks another */
     rouse_model shown; /* first */
     rouse_model *inner;
     char *prompts[STAGE_PROMPTS];
@@ -45,7 +45,8 @@ size_t stage_count(const char *text, const char *part); /* how often part stands
 /* Asserts what every conversation must be: each call is answered once, no event is told twice, none is unread. */
 void stage_check(struct stage *s);
 /* The lifecycle and pending work of a run, as they are in the store. */
-void stage_check_state(struct stage *s, const char *run, const char *status, const char *reason, uint64_t steps, bool pending);
+void stage_check_state(struct stage *s, const char *run, const char *status, const char *reason, uint64_t steps,
+                       bool pending);
 /* Lets a command that reads the fifo go on. */
 void stage_release(const char *fifo);
 

@@ -37,7 +37,8 @@ static const char story[] =
     "{\"name\":\"wait_tasks\",\"arguments\":{\"tasks\":[\"a\"]}},"
     "{\"name\":\"spawn_task\",\"arguments\":{\"name\":\"b\",\"command\":\"echo beta >> made; exit 4\"}},"
     "{\"name\":\"wait_tasks\",\"arguments\":{\"tasks\":[\"b\"]}}]},"
-    "{\"expect\":[\" task_id=\\\"bg_0\\\">\",\" task_id=\\\"bg_1\\\">\"],\"say\":\"Both are over. One more.\",\"tools\":["
+    "{\"expect\":[\" task_id=\\\"bg_0\\\">\",\" task_id=\\\"bg_1\\\">\"],\"say\":\"Both are over. One "
+    "more.\",\"tools\":["
     "{\"name\":\"spawn_task\",\"arguments\":{\"name\":\"c\",\"command\":\"read x < gate; echo gamma >> made\"}}]},"
     "{\"say\":\"I sleep.\"},"
     "{\"expect\":[\" task_id=\\\"bg_2\\\">\"],\"say\":\"All three are over.\"}]}";
@@ -181,7 +182,8 @@ static void check_outcome(struct stage *s, const char *expected, int n, bool bef
     if (!has_lost_task(transcript)) {
         assert_string_equal(made, "alpha\nbeta\ngamma\n");
         if (strcmp(transcript, expected) != 0)
-            fprintf(stderr, "# killed %s commit %d:\n%s# instead of\n%s", before ? "before" : "after", n, transcript, expected);
+            fprintf(stderr, "# killed %s commit %d:\n%s# instead of\n%s", before ? "before" : "after", n, transcript,
+                    expected);
         assert_string_equal(transcript, expected);
     }
     free(transcript);

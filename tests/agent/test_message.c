@@ -14,14 +14,17 @@ static const struct {
 } messages[] = {
     {"{\"id\":\"1\",\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}", "hi", 0, NULL, NULL},
     {"{\"role\":\"user\",\"content\":\"plain\"}", "plain", 0, NULL, NULL},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"url\":\"x\"},{\"type\":\"text\",\"text\":\"b\"}]}",
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"url\":\"x\"},{\"type\":"
+     "\"text\",\"text\":\"b\"}]}",
      "a\nb", 0, NULL, NULL},
     {"{\"role\":\"assistant\",\"content\":[]}", "", 0, NULL, NULL},
     {"{\"role\":\"assistant\",\"content\":null,\"tool_calls\":null}", "", 0, NULL, NULL},
-    {"{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"n\",\"arguments\":{\"b\":1,\"a\":18446744073709551616}}]}", "", 1,
-     "{\"b\":1,\"a\":18446744073709551616}", NULL},
-    {"{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"n\",\"arguments\":\"{not json\"},{\"id\":\"d\",\"name\":\"m\"}]}", "",
-     2, "{not json", NULL},
+    {"{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"n\",\"arguments\":{\"b\":1,\"a\":"
+     "18446744073709551616}}]}",
+     "", 1, "{\"b\":1,\"a\":18446744073709551616}", NULL},
+    {"{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"name\":\"n\",\"arguments\":\"{not "
+     "json\"},{\"id\":\"d\",\"name\":\"m\"}]}",
+     "", 2, "{not json", NULL},
     {"{\"content\":[]}", NULL, 0, NULL, "role"},
     {"{\"role\":\"user\",\"content\":7}", NULL, 0, NULL, "array"},
     {"{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\"}]}", NULL, 0, NULL, "name"},
@@ -65,8 +68,10 @@ static void test_encode(void **state)
         {{.id = "1", .role = "tool", .text = "r", .tool_call_id = "c1"},
          "{\"id\":\"1\",\"role\":\"tool\",\"content\":[{\"type\":\"text\",\"text\":\"r\"}],\"tool_call_id\":\"c1\"}"},
         {{.id = "1", .role = "assistant", .text = "", .calls = calls, .n_calls = 3},
-         "{\"id\":\"1\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c1\",\"name\":\"n\",\"arguments\":{\"z\":1, \"a\":2}},"
-         "{\"id\":\"c2\",\"name\":\"n\",\"arguments\":\"[1]\"},{\"id\":\"c3\",\"name\":\"n\",\"arguments\":\"{\\\"a\\\":\"}]}"},
+         "{\"id\":\"1\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c1\",\"name\":\"n\","
+         "\"arguments\":{\"z\":1, \"a\":2}},"
+         "{\"id\":\"c2\",\"name\":\"n\",\"arguments\":\"[1]\"},{\"id\":\"c3\",\"name\":\"n\",\"arguments\":\"{"
+         "\\\"a\\\":\"}]}"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *json = message_encode(&rows[i].m, NULL);
@@ -111,7 +116,8 @@ static void test_deep_arguments(void **state)
 static const struct {
     const char *json, *canonical;
 } lifecycles[] = {
-    {"{\"run_id\":\"r\",\"status\":\"waiting\",\"status_reason\":\"awaiting_tasks\",\"updated_at\":5,\"step_count\":2}", NULL},
+    {"{\"run_id\":\"r\",\"status\":\"waiting\",\"status_reason\":\"awaiting_tasks\",\"updated_at\":5,\"step_count\":2}",
+     NULL},
     {"{\"run_id\":\"r\",\"status\":\"running\",\"updated_at\":5,\"step_count\":0}", NULL},
     {"{\"run_id\":\"r\",\"status\":\"done\",\"done_reason\":\"natural\",\"updated_at\":5,\"step_count\":1}",
      "{\"run_id\":\"r\",\"status\":\"done\",\"status_reason\":\"natural\",\"updated_at\":5,\"step_count\":1}"},

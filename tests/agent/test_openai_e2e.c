@@ -87,7 +87,8 @@ static void test_story(void **state)
     s.options.wait = true;
     s.on_waiting = open_gate;
     rouse_agent_result *r = stage_run(&s, "build it", "done", "natural");
-    assert_string_equal(r->response, "Both ended: m\xc3\xa4" "de it, opened.");
+    assert_string_equal(r->response, "Both ended: m\xc3\xa4"
+                                     "de it, opened.");
     assert_int_equal(r->steps, 4);
     assert_int_equal(stage_count(s.log, "call spawn_task"), 2);
     assert_int_equal(stage_count(s.log, "failed "), 0);

@@ -56,9 +56,9 @@ struct script { /* of one plugin; userdata of its hook */
     const char *text;
     struct stage *stage;
     int calls;
-    bool based;    /* names the snapshot's revision as its base */
-    bool disturb;  /* another commit lands while the first call is under way */
-    char saw[64];  /* the key's value at the last call */
+    bool based;   /* names the snapshot's revision as its base */
+    bool disturb; /* another commit lands while the first call is under way */
+    char saw[64]; /* the key's value at the last call */
 };
 
 static void commit_elsewhere(struct stage *s)
@@ -92,8 +92,12 @@ static void pair_init(struct pair *p, struct stage *s, rouse_phase phase, const 
 {
     *p = (struct pair){.scripts = {{.key = left, .text = "l", .stage = s}, {.key = right, .text = "r", .stage = s}}};
     for (size_t i = 0; i < 2; i++) {
-        p->plugins[i] = (rouse_plugin){.name = i == 0 ? "left" : "right", .keys = keys, .n_keys = 2, .hook = hook,
-                                       .phases = ROUSE_PHASE_BIT(phase), .userdata = &p->scripts[i]};
+        p->plugins[i] = (rouse_plugin){.name = i == 0 ? "left" : "right",
+                                       .keys = keys,
+                                       .n_keys = 2,
+                                       .hook = hook,
+                                       .phases = ROUSE_PHASE_BIT(phase),
+                                       .userdata = &p->scripts[i]};
         p->list[i] = &p->plugins[i];
     }
     s->options.plugins = p->list;
@@ -151,7 +155,8 @@ static void test_overlap_where_updates_join(void **state)
     rouse_agent_result *r = NULL;
     stage_init(&s, SAY);
     pair_init(&p, &s, ROUSE_AFTER_INFERENCE, &exclusive_key, &exclusive_key);
-    assert_refused(stage_try(&s, "go", &r, &err), ROUSE_ECONFLICT, "parallel merge conflict on exclusive key: test.exclusive");
+    assert_refused(stage_try(&s, "go", &r, &err), ROUSE_ECONFLICT,
+                   "parallel merge conflict on exclusive key: test.exclusive");
     stage_done(&s);
 }
 
@@ -189,7 +194,8 @@ static int failing_hook(rouse_hook *h, void *userdata, rouse_error *err)
 static void test_failing_hook(void **state)
 {
     (void)state;
-    static const rouse_phase phases[] = {ROUSE_STEP_START, ROUSE_BEFORE_INFERENCE, ROUSE_AFTER_INFERENCE, ROUSE_STEP_END};
+    static const rouse_phase phases[] = {ROUSE_STEP_START, ROUSE_BEFORE_INFERENCE, ROUSE_AFTER_INFERENCE,
+                                         ROUSE_STEP_END};
     for (size_t i = 0; i < COUNT(phases); i++) {
         const rouse_plugin plugin = {.name = "bad", .hook = failing_hook, .phases = ROUSE_PHASE_BIT(phases[i])};
         const rouse_plugin *list[] = {&plugin};
@@ -233,8 +239,9 @@ static void test_order(void **state)
     s.options.plugins = list;
     s.options.n_plugins = 2;
     stage_play(&s, "go", "done", "natural");
-    assert_string_equal(order, "RunStart StepStart BeforeInference AfterInference ToolGate:list_tasks BeforeToolExecute:list_tasks "
-                               "AfterToolExecute:list_tasks StepEnd StepStart BeforeInference AfterInference StepEnd RunEnd ");
+    assert_string_equal(
+        order, "RunStart StepStart BeforeInference AfterInference ToolGate:list_tasks BeforeToolExecute:list_tasks "
+               "AfterToolExecute:list_tasks StepEnd StepStart BeforeInference AfterInference StepEnd RunEnd ");
     stage_done(&s);
 }
 
@@ -250,8 +257,10 @@ static void test_gate(void **state)
     const rouse_plugin plugin = {.name = "p", .hook = denying_hook, .phases = ROUSE_PHASE_BIT(ROUSE_TOOL_GATE)};
     const rouse_plugin *list[] = {&plugin, &rouse_background_plugin};
     struct stage s;
-    stage_init(&s, "{\"turns\":[{\"tools\":[{\"name\":\"spawn_task\",\"arguments\":{\"command\":\"true\"}},{\"name\":\"list_tasks\"}]},"
-                   "{\"expect\":[\"Denied: not on my watch\",\"{\\\"tasks\\\":[],\\\"more\\\":false}\"],\"say\":\"hi\"}]}");
+    stage_init(&s,
+               "{\"turns\":[{\"tools\":[{\"name\":\"spawn_task\",\"arguments\":{\"command\":\"true\"}},{\"name\":"
+               "\"list_tasks\"}]},"
+               "{\"expect\":[\"Denied: not on my watch\",\"{\\\"tasks\\\":[],\\\"more\\\":false}\"],\"say\":\"hi\"}]}");
     s.options.plugins = list;
     s.options.n_plugins = 2;
     stage_play(&s, "go", "done", "natural");
@@ -268,8 +277,8 @@ static void test_injection(void **state)
     (void)state;
     for (int always = 0; always < 2; always++) {
         bool flag = always;
-        const rouse_plugin plugin = {.name = "p", .hook = injecting_hook, .userdata = &flag,
-                                     .phases = ROUSE_PHASE_BIT(ROUSE_BEFORE_INFERENCE)};
+        const rouse_plugin plugin = {
+            .name = "p", .hook = injecting_hook, .userdata = &flag, .phases = ROUSE_PHASE_BIT(ROUSE_BEFORE_INFERENCE)};
         const rouse_plugin *list[] = {&plugin};
         struct stage s;
         stage_init(&s, CALL);
@@ -318,10 +327,10 @@ static void test_same_tool_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merging),   cmocka_unit_test(test_overlap_where_updates_join),
-        cmocka_unit_test(test_disturbed), cmocka_unit_test(test_failing_hook),
-        cmocka_unit_test(test_order),     cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_injection), cmocka_unit_test(test_misplaced),
+        cmocka_unit_test(test_merging),         cmocka_unit_test(test_overlap_where_updates_join),
+        cmocka_unit_test(test_disturbed),       cmocka_unit_test(test_failing_hook),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_injection),       cmocka_unit_test(test_misplaced),
         cmocka_unit_test(test_same_tool_twice),
     };
     return check_run(tests, NULL, NULL);

@@ -14,29 +14,37 @@ static void add_text(const char *text, size_t len, void *userdata)
 static const struct {
     const char *chunks, *expected, *error;
 } rows[] = {
-    {"{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n{\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n"
-     "{\"choices\":[{\"delta\":{\"content\":\"lo\"},\"finish_reason\":null}]}\n{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n[DONE]",
+    {"{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n{\"choices\":[{\"delta\":{\"content\":"
+     "\"Hel\"}}]}\n"
+     "{\"choices\":[{\"delta\":{\"content\":\"lo\"},\"finish_reason\":null}]}\n{\"choices\":[{\"delta\":{},\"finish_"
+     "reason\":\"stop\"}]}\n[DONE]",
      "Hello / / stop / 0, 0", NULL},
     {"{\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],\"usage\":null}\n"
      "{\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":3}}\n[DONE]",
      "x / / stop / 12, 3", NULL},
-    {"{\"choices\":[{\"delta\":{\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+    {"{\"choices\":[{\"delta\":{\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"type\":\"function\","
+     "\"function\":{\"name\":\"f\","
      "\"arguments\":\"\"}}]}}]}\n"
      "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\\\"\"}}]}}]}\n"
-     "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]}}]}\n"
+     "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":"
+     "\"{}\"}}]}}]}\n"
      "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}}]}}]}\n"
      "{\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}",
      " / c1 f {\"a\":1}; c2 g {}; / tool_calls / 0, 0", NULL},
     /* no index: an id begins the next call */
-    {"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n"
+    {"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}"
+     "\n"
      "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"arguments\":\"}\"}}]}}]}\n"
-     "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":{\"b\":2}}}]}}]}\n[DONE]",
+     "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":{\"b\":2}}}]}"
+     "}]}\n[DONE]",
      " / c1 f {}; c2 g {\"b\":2}; / stop / 0, 0", NULL},
     /* not streamed */
-    {"{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"all\",\"tool_calls\":null},\"finish_reason\":\"stop\"}],"
+    {"{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"all\",\"tool_calls\":"
+     "null},\"finish_reason\":\"stop\"}],"
      "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}",
      "all / / stop / 1, 2", NULL},
-    {"{\"choices\":[{\"message\":{\"content\":\"\",\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+    {"{\"choices\":[{\"message\":{\"content\":\"\",\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\","
+     "\"arguments\":\"{}\"}}]},"
      "\"finish_reason\":\"tool_calls\"}]}",
      " / c f {}; / tool_calls / 0, 0", NULL},
     {"{\"choices\":[{\"delta\":{\"content\":\"half\"}}]}", NULL, "incomplete"},
@@ -105,23 +113,30 @@ static void test_body(void **state)
     (void)state;
     const char *const messages[] = {
         "{\"id\":\"1\",\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi \\\"you\\\"\"}]}",
-        "{\"id\":\"2\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\",\"arguments\":{\"a\":1}}]}",
+        "{\"id\":\"2\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\","
+        "\"arguments\":{\"a\":1}}]}",
         "{\"id\":\"3\",\"role\":\"tool\",\"content\":[{\"type\":\"text\",\"text\":\"r\"}],\"tool_call_id\":\"c\"}",
         "{\"id\":\"4\",\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"ok\"}]}",
     };
     const rouse_tool_schema tools[] = {{"f", "does f", "{\"type\":\"object\"}"}, {"g", "does g", "{}"}};
-    const rouse_model_request request = {.system = "be good", .messages = messages, .n_messages = COUNT(messages),
-                                         .tail = "<view>", .tools = tools, .n_tools = COUNT(tools)};
+    const rouse_model_request request = {.system = "be good",
+                                         .messages = messages,
+                                         .n_messages = COUNT(messages),
+                                         .tail = "<view>",
+                                         .tools = tools,
+                                         .n_tools = COUNT(tools)};
     struct buf out = BUF_INIT(0);
     assert_works(chat_write("m", &request, &out, &err));
     assert_string_equal(
         buf_text(&out),
         "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":["
         "{\"role\":\"system\",\"content\":\"be good\"},{\"role\":\"user\",\"content\":\"hi \\\"you\\\"\"},"
-        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{"
+        "\"name\":\"f\","
         "\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":\"tool\",\"content\":\"r\",\"tool_call_id\":\"c\"},"
         "{\"role\":\"assistant\",\"content\":\"ok\"},{\"role\":\"user\",\"content\":\"<view>\"}],"
-        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"does f\",\"parameters\":{\"type\":\"object\"}}},"
+        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"does "
+        "f\",\"parameters\":{\"type\":\"object\"}}},"
         "{\"type\":\"function\",\"function\":{\"name\":\"g\",\"description\":\"does g\",\"parameters\":{}}}]}");
     buf_done(&out);
 }

@@ -122,9 +122,11 @@ static const struct {
 } rows[] = {
     {OK SAY("Hel") SAY("lo") STOP "data: [DONE]\n\n", "Hello", NULL},
     {OK SAY("no end mark") "data: [DONE]\n\n", "no end mark", NULL},
-    {"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" SAY("broken behind the last word") STOP, "broken behind the last word", NULL},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" SAY("broken behind the last word") STOP,
+     "broken behind the last word", NULL},
     {"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-     "{\"choices\":[{\"message\":{\"content\":\"whole\"},\"finish_reason\":\"stop\"}]}", "whole", NULL},
+     "{\"choices\":[{\"message\":{\"content\":\"whole\"},\"finish_reason\":\"stop\"}]}",
+     "whole", NULL},
     {OK SAY("half a sen"), NULL, "its answer was cut off before its end"},
     {OK SAY("half") "data: {\"choices\":[{\"del", NULL, "its answer was cut off before its end"},
     {"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" SAY("half"), NULL, "model 'tiny' at 'http://127.0.0.1:"},

@@ -44,14 +44,17 @@ static const struct {
 } rows[] = {
     {"{\"turns\":[{\"say\":\"hello\"}]}", "hello / ", NULL},
     {"{\"turns\":[{}]}", " / ", NULL},
-    {"{\"turns\":[{\"expect\":[\"port 80\",\"line two\",\"TAIL\",\"SYSTEM\"],\"refuse\":[\"port 82\"],\"say\":\"ok\"}]}", "ok / ", NULL},
+    {"{\"turns\":[{\"expect\":[\"port 80\",\"line two\",\"TAIL\",\"SYSTEM\"],\"refuse\":[\"port "
+     "82\"],\"say\":\"ok\"}]}",
+     "ok / ", NULL},
     {"{\"turns\":[{\"expect\":[\"port 82\"]}]}", NULL, "turn 1: not seen in the prompt: 'port 82'"},
     {"{\"turns\":[{\"refuse\":[\"port 81\"]}]}", NULL, "turn 1: must not be in the prompt: 'port 81'"},
     {"{\"turns\":[{\"capture\":{\"p\":\"port ([0-9]+)\"},\"say\":\"{{p}} and {{p}}\"}]}", "81 and 81 / ", NULL},
     {"{\"turns\":[{\"capture\":{\"p\":\"^line (.*)$\"},\"say\":\"{{p}}\"}]}", "two / ", NULL},
     {"{\"turns\":[{\"capture\":{\"q\":\"say (.*)$\"},\"tools\":[{\"name\":\"f\",\"arguments\":{\"x\":\"<{{q}}>\"}}]}]}",
      " / f {\"x\":\"<\\\"hi\\\">\"}; ", NULL},
-    {"{\"turns\":[{\"capture\":{\"p\":\"ports ([0-9]+)\"}}]}", NULL, "turn 1: nothing to capture as 'p': 'ports ([0-9]+)'"},
+    {"{\"turns\":[{\"capture\":{\"p\":\"ports ([0-9]+)\"}}]}", NULL,
+     "turn 1: nothing to capture as 'p': 'ports ([0-9]+)'"},
     {"{\"turns\":[{\"say\":\"{{p}}\"}]}", NULL, "turn 1: nothing was captured for '{{p}}'"},
     {"{\"turns\":[]}", NULL, "has no turn 1: it ends with turn 0"},
 };
@@ -156,7 +159,8 @@ static void test_bad_scripts(void **state)
         assert_null(model);
     }
     rouse_model *model = NULL;
-    assert_refused(rouse_model_open("scripted:/nowhere/x.json", NULL, &model, &err), ROUSE_ENOTFOUND, "/nowhere/x.json");
+    assert_refused(rouse_model_open("scripted:/nowhere/x.json", NULL, &model, &err), ROUSE_ENOTFOUND,
+                   "/nowhere/x.json");
 }
 
 static void test_selectors(void **state)
@@ -176,7 +180,7 @@ static void test_selectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replies),   cmocka_unit_test(test_turns),     cmocka_unit_test(test_streaming),
+        cmocka_unit_test(test_replies),     cmocka_unit_test(test_turns),     cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_bad_scripts), cmocka_unit_test(test_selectors),
     };
     return check_run(tests, set_up, tear_down);

@@ -20,7 +20,9 @@ static const struct {
     {"data:a\r\n\r\ndata:  b\r\n\r\n", "[a][ b]"},
     {"data: a\r\rdata: b\r\r", "[a][b]"},
     {"data: a\ndata: b\n\n", "[a\nb]"},
-    {"\xef\xbb\xbf" "data: a\n\n", "[a]"},
+    {"\xef\xbb\xbf"
+     "data: a\n\n",
+     "[a]"},
     {": comment\n\nevent: x\nid: 7\nretry: 1\ndata: a\n\n", "[a]"},
     {"data\n\n", "[]"},
     {"data:\ndata:\n\n", "[\n]"},

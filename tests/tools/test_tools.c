@@ -3,23 +3,35 @@
 #include <unistd.h>
 
 #include "agent/stage.h"
+#include "base/buf.h"
 
 #include "json/jtext.h"
 #include "tools/env.h"
 
-/* One reply that calls the tools given as JSON, and what the model then reads. */
-static const char *call(struct stage *s, const char *tools)
+/* A script whose one reply calls all the tools. Returns free. */
+static char *script_of(const char *const *tools)
 {
-    char *script = NULL;
-    assert_true(asprintf(&script, "{\"turns\":[{\"tools\":[%s]},{\"say\":\"done\"}]}", tools) > 0);
+    struct buf script = BUF_INIT(0);
+    buf_adds(&script, "{\"turns\":[{\"tools\":[");
+    for (size_t i = 0; tools[i]; i++)
+        buf_addf(&script, "%s%s", i > 0 ? "," : "", tools[i]);
+    buf_adds(&script, "]},{\"say\":\"done\"}]}");
+    return buf_take(&script, NULL);
+}
+
+/* Plays it, and what the model then reads. */
+static const char *call_all(struct stage *s, const char *const *tools)
+{
+    char *script = script_of(tools);
+    rouse_agent_result *r = NULL;
     stage_script(s, script);
     free(script);
-    rouse_agent_result *r = NULL;
     assert_works(stage_try(s, "go", &r, &err));
     rouse_agent_result_free(r);
     return stage_seen(s);
 }
 
+#define call(stage, ...) call_all(stage, (const char *const[]){__VA_ARGS__, NULL})
 #define TOOL(name, arguments) "{\"name\":\"" name "\",\"arguments\":" arguments "}"
 
 /* ---- arguments ---- */
@@ -35,14 +47,17 @@ static const struct {
     {TOOL("spawn_task", "{\"command\":\"true\",\"argv\":[\"true\"]}"), "Invalid arguments: more than one thing to run"},
     {TOOL("spawn_task", "{\"prompt\":\"x\"}"), "Invalid arguments: 'prompt' is for type \"sub_agent\""},
     {TOOL("spawn_task", "{\"type\":\"daemon\",\"command\":\"true\"}"), "Invalid arguments: unknown type 'daemon'"},
-    {TOOL("spawn_task", "{\"type\":\"sub_agent\",\"prompt\":\"x\"}"), "Execution failed: this agent cannot start sub-agents by prompt"},
+    {TOOL("spawn_task", "{\"type\":\"sub_agent\",\"prompt\":\"x\"}"),
+     "Execution failed: this agent cannot start sub-agents by prompt"},
     {TOOL("spawn_task", "{\"command\":\"true\",\"name\":\"self\"}"), "Invalid arguments: 'self' is a reserved name"},
     {TOOL("spawn_task", "{\"command\":\"true\",\"timeout_ms\":-1}"), "Invalid arguments: `timeout_ms` must be"},
     {TOOL("spawn_task", "{\"command\":\"true\",\"ready_when\":\"(\"}"), "Invalid arguments: "},
     {TOOL("read_output", "{}"), "Invalid arguments: missing field `task`"},
     {TOOL("read_output", "{\"task\":\"bg_9\"}"), "Not found: no task 'bg_9'"},
-    {TOOL("read_output", "{\"task\":\"x\",\"tail\":1,\"offset\":1}"), "Invalid arguments: give 'tail' or 'offset', not both"},
-    {TOOL("read_output", "{\"task\":\"x\",\"max_bytes\":65537}"), "Invalid arguments: 'max_bytes' must be at most 65536"},
+    {TOOL("read_output", "{\"task\":\"x\",\"tail\":1,\"offset\":1}"),
+     "Invalid arguments: give 'tail' or 'offset', not both"},
+    {TOOL("read_output", "{\"task\":\"x\",\"max_bytes\":65537}"),
+     "Invalid arguments: 'max_bytes' must be at most 65536"},
     {TOOL("wait_tasks", "{\"tasks\":[\"nobody\"]}"), "Not found: no task 'nobody'"},
     {TOOL("wait_tasks", "{\"timeout_ms\":600001}"), "Invalid arguments: 'timeout_ms' must be at most 600000"},
     {TOOL("wait_tasks", "{\"mode\":\"some\"}"), "Invalid arguments: `mode`"},
@@ -77,8 +92,8 @@ static void test_environment(void **state)
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
-    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"env\",\"argv\":[\"env\"]}") "," TOOL("wait_tasks", "{}") ","
-                                TOOL("read_output", "{\"task\":\"env\"}"));
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"env\",\"argv\":[\"env\"]}"), TOOL("wait_tasks", "{}"),
+                            TOOL("read_output", "{\"task\":\"env\"}"));
     assert_non_null(strstr(seen, "PATH=/usr/bin:/bin"));
     assert_non_null(strstr(seen, "ROUSE_TASK=bg_0"));
     assert_null(strstr(seen, "hunter2"));
@@ -89,9 +104,9 @@ static const struct {
     const char *assignment;
     bool secret;
 } names[] = {
-    {"OPENAI_API_KEY=x", true},   {"github_token=x", true}, {"AWS_SECRET=x", true}, {"DB_PASSWORD=x", true},
-    {"PASSWORD_FILE=x", true},    {"mypasswordx=1", true},  {"PATH=/bin", false},   {"KEYBOARD=us", false},
-    {"MONKEY=x", false},          {"TOKENS=5", false},      {"NO_EQUALS_KEY", true}, {"X=A_KEY", false},
+    {"OPENAI_API_KEY=x", true}, {"github_token=x", true}, {"AWS_SECRET=x", true},  {"DB_PASSWORD=x", true},
+    {"PASSWORD_FILE=x", true},  {"mypasswordx=1", true},  {"PATH=/bin", false},    {"KEYBOARD=us", false},
+    {"MONKEY=x", false},        {"TOKENS=5", false},      {"NO_EQUALS_KEY", true}, {"X=A_KEY", false},
 };
 
 static void test_secrets(void **state)
@@ -122,8 +137,9 @@ static void test_sub_agent_by_prompt(void **state)
     rouse_task *task = NULL;
     stage_init(&s, "{\"turns\":[]}");
     s.options.sub_agent = command;
-    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"sub\",\"type\":\"sub_agent\",\"prompt\":\"look; rm -rf $HOME\"}") ","
-                                TOOL("wait_tasks", "{}") "," TOOL("read_output", "{\"task\":\"sub\"}"));
+    const char *seen =
+        call(&s, TOOL("spawn_task", "{\"name\":\"sub\",\"type\":\"sub_agent\",\"prompt\":\"look; rm -rf $HOME\"}"),
+             TOOL("wait_tasks", "{}"), TOOL("read_output", "{\"task\":\"sub\"}"));
     assert_non_null(strstr(seen, "{\"text\":\"agent -- look; rm -rf $HOME\\n\""));
     assert_works(rouse_task_get(s.scene.manager, "t", "bg_0", &task, &err));
     assert_string_equal(task->task_type, "sub_agent");
@@ -137,7 +153,7 @@ static void test_command_that_cannot_be_executed(void **state)
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
-    const char *seen = call(&s, TOOL("spawn_task", "{\"argv\":[\"/no/such/program\"]}") "," TOOL("wait_tasks", "{}"));
+    const char *seen = call(&s, TOOL("spawn_task", "{\"argv\":[\"/no/such/program\"]}"), TOOL("wait_tasks", "{}"));
     assert_non_null(strstr(seen, "\"status\":\"failed\""));
     assert_non_null(strstr(seen, "/no/such/program"));
     stage_done(&s);
@@ -151,11 +167,15 @@ static void test_reading(void **state)
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
     const char *seen =
-        call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"printf '\\\\033[1mone\\\\033[0m\\\\nold\\\\rtwo\\\\nthree\\\\n'\"}") ","
-                 TOOL("wait_tasks", "{\"tasks\":[\"p\"]}") "," TOOL("read_output", "{\"task\":\"p\"}") ","
-                 TOOL("read_output", "{\"task\":\"bg_0\",\"tail\":1}") "," TOOL("read_output", "{\"task\":\"p\",\"offset\":12,\"max_bytes\":8}") ","
-                 TOOL("read_output", "{\"task\":\"p\",\"offset\":25}"));
-    assert_non_null(strstr(seen, "{\"text\":\"one\\ntwo\\nthree\\n\",\"offset\":0,\"next_offset\":26,\"size\":26,\"dropped\":0,\"status\":\"completed\"}"));
+        call(&s,
+             TOOL("spawn_task",
+                  "{\"name\":\"p\",\"command\":\"printf '\\\\033[1mone\\\\033[0m\\\\nold\\\\rtwo\\\\nthree\\\\n'\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"p\"]}"), TOOL("read_output", "{\"task\":\"p\"}"),
+             TOOL("read_output", "{\"task\":\"bg_0\",\"tail\":1}"),
+             TOOL("read_output", "{\"task\":\"p\",\"offset\":12,\"max_bytes\":8}"),
+             TOOL("read_output", "{\"task\":\"p\",\"offset\":25}"));
+    assert_non_null(strstr(seen, "{\"text\":\"one\\ntwo\\nthree\\n\",\"offset\":0,\"next_offset\":26,\"size\":26,"
+                                 "\"dropped\":0,\"status\":\"completed\"}"));
     assert_non_null(strstr(seen, "{\"text\":\"three\\n\",\"offset\":20,\"next_offset\":26"));
     assert_non_null(strstr(seen, "{\"text\":\"two\\n\",\"offset\":12,\"next_offset\":20"));
     assert_non_null(strstr(seen, "{\"text\":\"\\n\",\"offset\":25,\"next_offset\":26"));
@@ -168,8 +188,9 @@ static void test_flood(void **state)
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
-    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"seq 1 20000\"}") "," TOOL("wait_tasks", "{}") ","
-                                TOOL("read_output", "{\"task\":\"p\"}") "," TOOL("read_output", "{\"task\":\"p\",\"offset\":0,\"max_bytes\":100}"));
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"seq 1 20000\"}"),
+                            TOOL("wait_tasks", "{}"), TOOL("read_output", "{\"task\":\"p\"}"),
+                            TOOL("read_output", "{\"task\":\"p\",\"offset\":0,\"max_bytes\":100}"));
     assert_non_null(strstr(seen, "\\n20000\\n\""));
     assert_null(strstr(seen, "\\n19900\\n19901"));
     assert_non_null(strstr(seen, "{\"text\":\"1\\n2\\n"));
@@ -184,15 +205,17 @@ static void test_waiting(void **state)
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
-    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"slow\",\"command\":\"sleep 1000\"}") ","
-                                TOOL("spawn_task", "{\"name\":\"quick\",\"command\":\"exit 7\"}") ","
-                                TOOL("spawn_task", "{\"name\":\"server\",\"command\":\"echo up; sleep 1000\",\"ready_when\":\"^up\"}") ","
-                                TOOL("wait_tasks", "{\"tasks\":[\"slow\",\"quick\"],\"mode\":\"any\"}") ","
-                                TOOL("wait_tasks", "{\"tasks\":[\"server\"],\"until\":\"ready\"}") ","
-                                TOOL("wait_tasks", "{\"tasks\":[\"slow\"],\"timeout_ms\":1}") "," TOOL("list_tasks", "{\"all\":true}"));
+    const char *seen =
+        call(&s, TOOL("spawn_task", "{\"name\":\"slow\",\"command\":\"sleep 1000\"}"),
+             TOOL("spawn_task", "{\"name\":\"quick\",\"command\":\"exit 7\"}"),
+             TOOL("spawn_task", "{\"name\":\"server\",\"command\":\"echo up; sleep 1000\",\"ready_when\":\"^up\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"slow\",\"quick\"],\"mode\":\"any\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"server\"],\"until\":\"ready\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"slow\"],\"timeout_ms\":1}"), TOOL("list_tasks", "{\"all\":true}"));
     assert_non_null(strstr(seen, "\"error\":\"exit status 7\",\"exit_code\":7,\"ended_by\":\"self\""));
     assert_non_null(strstr(seen, "\"ready\":true"));
-    assert_non_null(strstr(seen, "{\"timed_out\":true,\"tasks\":[{\"task_id\":\"bg_0\",\"name\":\"slow\",\"status\":\"running\""));
+    assert_non_null(
+        strstr(seen, "{\"timed_out\":true,\"tasks\":[{\"task_id\":\"bg_0\",\"name\":\"slow\",\"status\":\"running\""));
     const char *list = strstr(seen, "{\"tasks\":[{\"task_id\":\"bg_2\"");
     assert_non_null(list);
     assert_true(strstr(list, "\"bg_1\"") < strstr(list, "\"bg_0\""));
@@ -206,12 +229,13 @@ static void test_cancel_child(void **state)
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[]}");
-    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"sleep 1000\"}") ","
-                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}") ","
-                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}") ","
-                                TOOL("list_tasks", "{\"all\":true}"));
+    const char *seen = call(&s, TOOL("spawn_task", "{\"name\":\"p\",\"command\":\"sleep 1000\"}"),
+                            TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}"),
+                            TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"p\"}}"),
+                            TOOL("list_tasks", "{\"all\":true}"));
     assert_non_null(strstr(seen, "{\"status\":\"accepted\",\"root_task_id\":\"bg_0\",\"cancelled_count\":1}"));
-    assert_non_null(strstr(seen, "{\"status\":\"failed\",\"root_task_id\":\"p\",\"cancelled_count\":0,\"error\":\"task_not_found\"}"));
+    assert_non_null(strstr(
+        seen, "{\"status\":\"failed\",\"root_task_id\":\"p\",\"cancelled_count\":0,\"error\":\"task_not_found\"}"));
     assert_non_null(strstr(seen, "\"reason\":\"cancelled by its agent\""));
     assert_non_null(strstr(seen, "<background-task-event kind=\"cancelled\" task_id=\"bg_0\">"));
     stage_done(&s);
@@ -223,17 +247,20 @@ static void test_cancel_self(void **state)
     (void)state;
     struct stage s;
     rouse_task *task = NULL;
-    stage_init(&s, "{\"turns\":[{\"tools\":[" TOOL("spawn_task", "{\"name\":\"a\",\"command\":\"sleep 1000\"}") ","
-                   TOOL("spawn_task", "{\"name\":\"b\",\"command\":\"sleep 1000\"}") ","
-                   TOOL("cancel_task", "{\"target\":{\"relation\":\"self\"}}") "," TOOL("list_tasks", "{}") "]}]}");
+    const char *const tools[] = {TOOL("spawn_task", "{\"name\":\"a\",\"command\":\"sleep 1000\"}"),
+                                 TOOL("spawn_task", "{\"name\":\"b\",\"command\":\"sleep 1000\"}"),
+                                 TOOL("cancel_task", "{\"target\":{\"relation\":\"self\"}}"), TOOL("list_tasks", "{}"),
+                                 NULL};
+    char *script = script_of(tools);
+    stage_init(&s, script);
+    free(script);
     rouse_task_free(scene_start(&s.scene, "mine", "sleep 1000"));
     rouse_agent_result *r = stage_run(&s, "go", "done", "cancelled");
-    char *transcript = stage_transcript(&s);
     char receipt[160];
-    snprintf(receipt, sizeof receipt, "result {\"status\":\"accepted\",\"root_task_id\":\"%s\",\"cancelled_count\":3}", r->run_id);
+    snprintf(receipt, sizeof receipt, "result {\"status\":\"accepted\",\"root_task_id\":\"%s\",\"cancelled_count\":3}",
+             r->run_id);
     assert_non_null(strstr(s.log, receipt));
     assert_int_equal(stage_count(s.log, "call list_tasks"), 0);
-    free(transcript);
     assert_works(rouse_task_get(s.scene.manager, "t", "mine", &task, &err));
     assert_int_equal(task->status, ROUSE_RUNNING);
     rouse_task_free(task);
@@ -241,6 +268,39 @@ static void test_cancel_self(void **state)
     assert_int_equal(task->status, ROUSE_CANCELLED);
     rouse_task_free(task);
     rouse_agent_result_free(r);
+    stage_done(&s);
+}
+
+/* An agent that is a task cancels itself: its own record says so, and what it had started has ended. */
+static void test_sub_agent_cancels_itself(void **state)
+{
+    (void)state;
+    struct stage s;
+    rouse_task *task = NULL;
+    char path[128], start[512];
+    const char *const own[] = {TOOL("spawn_task", "{\"command\":\"sleep 1000\"}"),
+                               TOOL("cancel_task", "{\"target\":{\"relation\":\"self\"}}"), NULL};
+    char *script = script_of(own);
+    stage_init(&s, "{\"turns\":[]}");
+    snprintf(path, sizeof path, "%s/self.json", s.scene.dir);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(script, f);
+    fclose(f);
+    free(script);
+    snprintf(
+        start, sizeof start,
+        TOOL("spawn_task", "{\"type\":\"sub_agent\",\"argv\":[\"%s\",\"agent\",\"--model\",\"scripted:%s\",\"go\"]}"),
+        getenv("ROUSE_PROGRAM"), path);
+    call(&s, start, TOOL("wait_tasks", "{\"tasks\":[\"bg_0\"]}"));
+    assert_works(rouse_task_get(s.scene.manager, "t", "bg_0", &task, &err));
+    assert_string_equal(rouse_status_text(task->status), "cancelled");
+    assert_string_equal(task->ext.ended_by, "agent");
+    rouse_task_free(task);
+    assert_works(rouse_task_get(s.scene.manager, "t/bg_0", "bg_1", &task, &err));
+    assert_string_equal(rouse_status_text(task->status), "cancelled");
+    assert_string_equal(task->parent.task_id, "bg_0");
+    rouse_task_free(task);
     stage_done(&s);
 }
 
@@ -255,9 +315,9 @@ static void test_other_threads_are_out_of_reach(void **state)
     s.options.system = "";
     rouse_task_free(scene_start(&s.scene, "mine", "echo private; sleep 1000"));
     s.options.thread = "other";
-    const char *seen = call(&s, TOOL("list_tasks", "{\"all\":true}") "," TOOL("read_output", "{\"task\":\"bg_0\"}") ","
-                                TOOL("read_output", "{\"task\":\"mine\"}") "," TOOL("wait_tasks", "{\"tasks\":[\"bg_0\"]}") ","
-                                TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"bg_0\"}}"));
+    const char *seen = call(&s, TOOL("list_tasks", "{\"all\":true}"), TOOL("read_output", "{\"task\":\"bg_0\"}"),
+                            TOOL("read_output", "{\"task\":\"mine\"}"), TOOL("wait_tasks", "{\"tasks\":[\"bg_0\"]}"),
+                            TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"bg_0\"}}"));
     assert_int_equal(stage_count(seen, "Not found: no task 'bg_0'"), 2);
     assert_int_equal(stage_count(seen, "Not found: no task 'mine'"), 1);
     assert_non_null(strstr(seen, "{\"tasks\":[],\"more\":false}"));
@@ -294,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_cancel_child),
         cmocka_unit_test(test_cancel_self),
+        cmocka_unit_test(test_sub_agent_cancels_itself),
         cmocka_unit_test(test_other_threads_are_out_of_reach),
         cmocka_unit_test(test_schemas),
     };
