@@ -21,9 +21,9 @@ int control_open(struct shim *s)
     for (int i = 0; i < LIMIT_LISTENERS; i++)
         s->listeners[i].fd = -1;
     /* A connection that cannot be accepted for want of a descriptor would keep the loop awake. */
-    s->places = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OWN_FILES + LIMIT_LISTENERS
-                    ? (int)files.rlim_cur - OWN_FILES
-                    : LIMIT_LISTENERS;
+    s->places = LIMIT_LISTENERS;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OWN_FILES + LIMIT_LISTENERS)
+        s->places = files.rlim_cur > OWN_FILES ? (int)files.rlim_cur - OWN_FILES : 0;
     text_add(&path, "/proc/self/fd/");
     text_add_u64(&path, SHIM_FD_DIR);
     text_add(&path, "/" SHIM_CTL);

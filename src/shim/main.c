@@ -202,7 +202,7 @@ static void turn(struct shim *s, uint64_t until)
     p[ON_OUTPUT] = (struct pollfd){.fd = s->output.pipe, .events = POLLIN};
     p[ON_OWNER] = (struct pollfd){.fd = s->owner, .events = POLLIN};
     p[ON_CTL] = (struct pollfd){.fd = s->ctl, .events = POLLIN};
-    for (int i = 0; i < LIMIT_LISTENERS; i++)
+    for (int i = 0; i < s->places; i++) /* poll refuses more entries than there may be descriptors */
         p[count++] = (struct pollfd){.fd = s->listeners[i].fd, .events = POLLIN};
     if (poll(p, (nfds_t)count, sleep_time(until)) <= 0)
         return;
@@ -210,7 +210,7 @@ static void turn(struct shim *s, uint64_t until)
         read_signals(s);
     if (p[ON_OUTPUT].revents)
         output_read(s);
-    for (int i = 0; i < LIMIT_LISTENERS; i++) {
+    for (int i = 0; i < s->places; i++) {
         if (p[ON_LISTENERS + i].revents && s->listeners[i].fd >= 0)
             control_serve(s, &s->listeners[i]);
     }
