@@ -188,6 +188,8 @@ ROUSE_API void rouse_agent_result_free(rouse_agent_result *result); /* takes NUL
  *   same run id and step count; otherwise it starts a new run.
  * NULL: resumes. Continues such a run; when the last one is done, starts a new one from unread inbox events, or
  *   ROUSE_ENOTFOUND `nothing to resume in thread '{thread}'`.
+ * An agent that is a task (task_id) and cancels itself is ended by its supervisor, this process included, once its run is
+ *   stored as done: then this does not return.
  * Errors: ROUSE_EREMOTE from the model and whatever a hook returns end the run as `error` (a later prompt starts a new one
  * on the same conversation); ROUSE_ECONFLICT (see above), errors of the store and ROUSE_ENOMEM leave it as a crash would,
  * to be resumed. *ret_result Returns rouse_agent_result_free. */

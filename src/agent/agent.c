@@ -191,13 +191,14 @@ static bool ends_run(int code)
 }
 
 /* An agent that is a task and cancelled itself: its supervisor ends what is left of it, this process included, and records
- * the task as cancelled. */
+ * the task as cancelled. All that matters is stored by now, so there is nothing that a grace would be good for. */
 static void end_own_task(const struct run *r)
 {
     const rouse_agent_options *o = &r->agent->options;
+    const rouse_cancel at_once = {.has_grace = true, .reason = "cancelled itself"};
     size_t count;
     if (r->cancelled_self && o->task_id)
-        rouse_task_cancel(o->manager, o->task_id, &(rouse_cancel){.reason = "cancelled itself"}, &count, NULL);
+        rouse_task_cancel(o->manager, o->task_id, &at_once, &count, NULL);
 }
 
 int rouse_agent_run(rouse_agent *agent, const char *prompt, rouse_agent_result **ret_result, rouse_error *err)
