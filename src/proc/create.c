@@ -29,7 +29,8 @@ static int lock_new(int dir)
 int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err)
 {
     if (mkdirat(parent, id, 0700) < 0)
-        return rouse_fail_errno(err, errno == EEXIST ? ROUSE_ECONFLICT : ROUSE_EIO, errno, "cannot make the directory of '%s'", id);
+        return rouse_fail_errno(err, errno == EEXIST ? ROUSE_ECONFLICT : ROUSE_EIO, errno,
+                                "cannot make the directory of '%s'", id);
     int dir = open_dir(parent, id);
     int lock = dir < 0 ? -1 : lock_new(dir);
     if (lock < 0) {
@@ -67,7 +68,8 @@ int proc_remove(int parent, const char *id, rouse_error *err)
 {
     int dir = open_dir(parent, id);
     if (dir < 0)
-        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno,
+                                "cannot open the directory of '%s'", id);
     if (empty(dir) < 0 || unlinkat(parent, id, AT_REMOVEDIR) < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot remove the directory of '%s'", id);
     return 0;

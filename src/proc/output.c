@@ -31,7 +31,8 @@ static int open_dir(int parent, const char *id, rouse_error *err)
 {
     int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
-        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno,
+                                "cannot open the directory of '%s'", id);
     return dir;
 }
 

@@ -15,7 +15,8 @@ static int is_held(int dir, rouse_error *err)
 {
     FD_AUTO int fd = openat(dir, SHIM_LOCK, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT || errno == ELOOP ? 0 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot open a task's lock");
+        return errno == ENOENT || errno == ELOOP ? 0
+                                                 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot open a task's lock");
     int result;
     do
         result = flock(fd, LOCK_SH | LOCK_NB);

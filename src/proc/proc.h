@@ -37,7 +37,8 @@ struct proc_start {
  * proc_start releases the task. ROUSE_ECONFLICT when the directory is there already, ROUSE_EIO. */
 int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err);
 /* Starts the supervisor, which gets the lock; returns when it has taken over and has started the command or recorded why
- * not. On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM, ROUSE_EINVAL. */
+ * not (then *ret_command is 0). On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM,
+ * ROUSE_EINVAL. */
 int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err);
 /* ROUSE_EINVAL with the reason when pattern is no POSIX extended regular expression. proc_start checks it as well. */
 int proc_check_pattern(const char *pattern, rouse_error *err);
@@ -60,7 +61,7 @@ struct proc_exit {           /* the exit record */
 enum proc_state {
     PROC_ALIVE, /* lock held, no exit record */
     PROC_ENDED, /* exit record there */
-    PROC_LOST,  /* neither: supervisor or machine died. Survivors with the token have been killed and counted */
+    PROC_LOST,  /* neither: supervisor or machine died; proc_sweep ends what may be left */
     PROC_GONE,  /* no directory */
 };
 /* Looks; changes nothing. fill is set for PROC_ENDED. A malformed exit record counts as none. */

@@ -26,7 +26,7 @@ struct launch {
     size_t argc;
     char numbers[NUMBERS][24]; /* words that argv borrows */
     size_t n_numbers;
-    char id[64], token[128];   /* variables that env borrows */
+    char id[64], token[128]; /* variables that env borrows */
     int dir, lock, report_in, report_out, owner;
 };
 
@@ -234,7 +234,8 @@ static int await(const struct launch *l, const struct proc_start *s, int dir, pi
     if (answered && begins(line, SHIM_FAILED))
         return rouse_fail_errno(err, ROUSE_EIO, (int)strtol(line + strlen(SHIM_FAILED), NULL, 10),
                                 "the supervisor of '%s' cannot start", s->id);
-    return rouse_fail(err, ROUSE_EIO, "the supervisor of '%s' %s before it had started the command", s->id, answered ? "ended" : "hung");
+    return rouse_fail(err, ROUSE_EIO, "the supervisor of '%s' %s before it had started the command", s->id,
+                      answered ? "ended" : "hung");
 }
 
 static int check(const struct proc_start *s, rouse_error *err)
@@ -265,7 +266,8 @@ int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_com
     } else {
         int e = spawn(&l, start->shim, &child);
         if (e)
-            code = rouse_fail_errno(err, e == ENOMEM ? ROUSE_ENOMEM : ROUSE_EIO, e, "cannot start the supervisor '%s'", start->shim);
+            code = rouse_fail_errno(err, e == ENOMEM ? ROUSE_ENOMEM : ROUSE_EIO, e, "cannot start the supervisor '%s'",
+                                    start->shim);
     }
     fd_close(&l.report_out);
     if (code == 0) {

@@ -55,7 +55,9 @@ static int kill_one(int proc, pid_t pid, const char *variable, rouse_error *err)
     if (code <= 0)
         return code;
     if (pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
-        return errno == ESRCH ? 0 : rouse_fail_errno(err, ROUSE_EDENIED, errno, "cannot kill process %d of a lost task", (int)pid);
+        return errno == ESRCH
+                   ? 0
+                   : rouse_fail_errno(err, ROUSE_EDENIED, errno, "cannot kill process %d of a lost task", (int)pid);
     struct pollfd gone = {.fd = fd, .events = POLLIN};
     while (poll(&gone, 1, WAIT_MS) < 0 && errno == EINTR)
         continue;

@@ -28,7 +28,8 @@ int control_open(struct shim *s)
     text_add_u64(&path, SHIM_FD_DIR);
     text_add(&path, "/" SHIM_CTL);
     s->ctl = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->ctl < 0 || bind(s->ctl, (struct sockaddr *)&address, sizeof address) < 0 || listen(s->ctl, LIMIT_LISTENERS) < 0)
+    if (s->ctl < 0 || bind(s->ctl, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(s->ctl, LIMIT_LISTENERS) < 0)
         return errno;
     return 0;
 }

@@ -277,7 +277,8 @@ static void start_clocks(struct shim *s)
 {
     s->started_at_ms = s->ended_at_ms = shim_wall_ms();
     s->last_output = shim_now_ms();
-    s->deadline = s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
+    s->deadline =
+        s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
 }
 
 static int run(void *userdata)

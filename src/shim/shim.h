@@ -25,14 +25,14 @@
 #define SHIM_NEVER UINT64_MAX
 
 struct output {
-    int pipe;               /* -1 after its end */
-    int file;               /* the piece being written, or -1 */
-    uint64_t size;          /* bytes that came; also the offset of the next one */
-    uint64_t lost;          /* of them, those that no file took */
-    uint64_t start, limit;  /* offsets the piece being written covers at most */
+    int pipe;                     /* -1 after its end */
+    int file;                     /* the piece being written, or -1 */
+    uint64_t size;                /* bytes that came; also the offset of the next one */
+    uint64_t lost;                /* of them, those that no file took */
+    uint64_t start, limit;        /* offsets the piece being written covers at most */
     uint64_t pieces[SHIM_PIECES]; /* offsets of the kept pieces of the tail, oldest first */
     unsigned n_pieces;
-    bool matching;          /* the ready pattern is looked for */
+    bool matching; /* the ready pattern is looked for */
     bool ready;
     regex_t pattern;
     char line[LIMIT_LINE + 1];

@@ -76,7 +76,8 @@ static bool parse_stat(const char *stat, struct process *fill)
     at += 4;
     if (!text_read_u64(&start, &pid) || !text_read_u64(&at, &parent) || *at++ != ' ' || !text_read_u64(&at, &group))
         return false;
-    *fill = (struct process){.pid = (pid_t)pid, .parent = (pid_t)parent, .group = (pid_t)group, .zombie = state == 'Z' || state == 'X'};
+    *fill = (struct process){
+        .pid = (pid_t)pid, .parent = (pid_t)parent, .group = (pid_t)group, .zombie = state == 'Z' || state == 'X'};
     return true;
 }
 
@@ -131,7 +132,8 @@ static bool is_supervisor(const struct shim *s, pid_t pid)
         return false;
     exe[n] = '\0';
     const char *name = strrchr(exe, '/'); /* " (deleted)" follows after an upgrade */
-    return name && strncmp(name, own, sizeof own - 1) == 0 && (name[sizeof own - 1] == '\0' || name[sizeof own - 1] == ' ');
+    return name && strncmp(name, own, sizeof own - 1) == 0 &&
+           (name[sizeof own - 1] == '\0' || name[sizeof own - 1] == ' ');
 }
 
 /* Marks what descends from the supervisor; returns how many. Round by round, since a child may stand before its parent. */

@@ -97,7 +97,7 @@ void settle(void)
 
 enum proc_state probe(struct place *p, const char *id)
 {
-    enum proc_state state = (enum proc_state)-1;
+    enum proc_state state = (enum proc_state) - 1;
     struct proc_exit exit;
     rouse_error err = {0};
     if (proc_probe(p->tasks, id, &state, &exit, &err) < 0)

@@ -12,7 +12,8 @@
 #include "support.h"
 
 /* Starts with a supervisor that dies at point. */
-static int start_doomed(struct place *p, const char *point, const char *const *argv, const char *const *reaper, pid_t *ret_command)
+static int start_doomed(struct place *p, const char *point, const char *const *argv, const char *const *reaper,
+                        pid_t *ret_command)
 {
     static char shim[600], where[64];
     snprintf(shim, sizeof shim, "ROUSE_TEST_SHIM=%s", getenv("ROUSE_SHIM"));
@@ -150,9 +151,16 @@ static void test_forged_files(void **state)
 {
     struct place *p = *state;
     static const char *const records[] = {
-        "", "{", "{}", "{}\n", "0", "{\"exit_code\":0}\n",
-        "{\"version\":1,\"exec_errno\":0,\"exit_code\":0,\"signal\":0,\"core\":false,\"ended_by\":\"self\",\"reason\":\"\","
-        "\"started_at_ms\":1,\"ended_at_ms\":1,\"killed\":0,\"user_us\":0,\"system_us\":0,\"max_rss_kib\":0,\"cancelled\":false,"
+        "",
+        "{",
+        "{}",
+        "{}\n",
+        "0",
+        "{\"exit_code\":0}\n",
+        "{\"version\":1,\"exec_errno\":0,\"exit_code\":0,\"signal\":0,\"core\":false,\"ended_by\":\"self\",\"reason\":"
+        "\"\","
+        "\"started_at_ms\":1,\"ended_at_ms\":1,\"killed\":0,\"user_us\":0,\"system_us\":0,\"max_rss_kib\":0,"
+        "\"cancelled\":false,"
         "\"output\":0,\"lost\":0,\"check\":1}\n",
     };
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
@@ -187,12 +195,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_killed_at_every_step),
-        TEST(test_sweep),
-        TEST(test_sweep_needs_a_token),
-        TEST(test_killed_from_outside),
-        TEST(test_signals_do_not_end_it),
-        TEST(test_forged_files),
+        TEST(test_killed_at_every_step),  TEST(test_sweep),
+        TEST(test_sweep_needs_a_token),   TEST(test_killed_from_outside),
+        TEST(test_signals_do_not_end_it), TEST(test_forged_files),
         TEST(test_two_who_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static void test_cancel_reaches_every_tree(void **state)
 {
     static const struct row {
         const char *words[16];
-        unsigned killed;   /* at least */
+        unsigned killed; /* at least */
     } rows[] = {
         {{"say", "up", "pause"}, 0},
         {{"ignore", TERM, "say", "up", "pause"}, 0},
@@ -43,7 +43,9 @@ static void test_cancel_reaches_every_tree(void **state)
         {{"child", "ignore", TERM, "pause", "end", "say", "up", "pause"}, 1},
         {{"session", "ignore", TERM, "pause", "end", "say", "up", "pause"}, 1},
         {{"daemon", "ignore", TERM, "pause", "end", "say", "up", "pause"}, 1},
-        {{"session", "daemon", "child", "ignore", TERM, "close", "pause", "end", "pause", "end", "end", "say", "up", "pause"}, 2},
+        {{"session", "daemon", "child", "ignore", TERM, "close", "pause", "end", "pause", "end", "end", "say", "up",
+          "pause"},
+         2},
         {{"say", "up", "stop"}, 0},
         {{"daemon", "ignore", TERM, "stop", "end", "say", "up", "stop"}, 1},
         {{"daemon", "ignore", TERM, "chain", "end", "say", "up", "pause"}, 1},
@@ -95,8 +97,18 @@ static void test_a_second_cancel(void **state)
 static void test_malformed_requests_change_nothing(void **state)
 {
     static const char *const messages[] = {
-        "cancel", "cancel ", "cancel 9", "cancel 0 0 user x", "cancel 99 0 user x", "cancel -1 0 user x", "cancel 9 x user y",
-        "cancel 9 0 averyveryverylongname x", "taken", "Watch", "watch me", "cancel 9 99999999999999999999999 user x",
+        "cancel",
+        "cancel ",
+        "cancel 9",
+        "cancel 0 0 user x",
+        "cancel 99 0 user x",
+        "cancel -1 0 user x",
+        "cancel 9 x user y",
+        "cancel 9 0 averyveryverylongname x",
+        "taken",
+        "Watch",
+        "watch me",
+        "cancel 9 99999999999999999999999 user x",
     };
     int fd = start_up(*state, ACTOR("say", "up", "pause"), NULL, NULL);
     rouse_error err;

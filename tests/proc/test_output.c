@@ -37,7 +37,17 @@ static void test_what_is_kept(void **state)
 {
     struct place *p = *state;
     static const uint64_t sizes[] = {
-        0, 1, 65536, HEAD - 1, HEAD, HEAD + 1, HEAD + SEGMENT, HEAD + SEGMENT + 1, HEAD + 9 * SEGMENT, HEAD + 9 * SEGMENT + 1, 40000000,
+        0,
+        1,
+        65536,
+        HEAD - 1,
+        HEAD,
+        HEAD + 1,
+        HEAD + SEGMENT,
+        HEAD + SEGMENT + 1,
+        HEAD + 9 * SEGMENT,
+        HEAD + 9 * SEGMENT + 1,
+        40000000,
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char count[24];
@@ -112,7 +122,8 @@ static void test_what_cannot_be_written_is_counted(void **state)
 static void test_strange_files_are_no_output(void **state)
 {
     struct place *p = *state;
-    static const char *const names[] = {"out.", "out.x", "out.01", "out.1x", "out.-1", "out.99999999999999999999", "outer", "out.5.tmp"};
+    static const char *const names[] = {"out.",  "out.x",    "out.01", "out.1x", "out.-1", "out.99999999999999999999",
+                                        "outer", "out.5.tmp"};
     struct proc_start start = start_of(ACTOR("say", "hello"));
     struct proc_output output;
     char name[64];
@@ -159,11 +170,11 @@ static void test_ready_pattern(void **state)
         {"^up$", {"say", "not up", "say", "up"}, true},
         {"^up$", {"say", "upper"}, false},
         {"listening on .*:[0-9]+", {"say", "now listening on [::]:8080"}, true},
-        {"a.b", {"say", "a", "say", "b"}, false},  /* no match across lines */
-        {"^abc$", {"write", "3"}, true},           /* a last line without its end */
+        {"a.b", {"say", "a", "say", "b"}, false}, /* no match across lines */
+        {"^abc$", {"write", "3"}, true},          /* a last line without its end */
         {"^$", {"say", ""}, true},
-        {"^$", {"exit", "0"}, false},              /* no line at all */
-        {"listening", {"say", long_line}, false},  /* beyond what of a line is looked at */
+        {"^$", {"exit", "0"}, false},             /* no line at all */
+        {"listening", {"say", long_line}, false}, /* beyond what of a line is looked at */
         {"^x+$", {"say", long_line, "say", "up"}, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -8,8 +8,8 @@
 #include "support.h"
 
 #define BODY                                                                                                           \
-    "{\"version\":1,\"exec_errno\":2,\"exit_code\":-1,\"signal\":15,\"core\":true,\"ended_by\":\"user\","               \
-    "\"reason\":\"a \\\"b\\\" \\\\ \\u000a c\",\"started_at_ms\":1,\"ended_at_ms\":18446744073709551615,\"killed\":3,"   \
+    "{\"version\":1,\"exec_errno\":2,\"exit_code\":-1,\"signal\":15,\"core\":true,\"ended_by\":\"user\","              \
+    "\"reason\":\"a \\\"b\\\" \\\\ \\u000a c\",\"started_at_ms\":1,\"ended_at_ms\":18446744073709551615,\"killed\":3," \
     "\"user_us\":4,\"system_us\":5,\"max_rss_kib\":6,\"cancelled\":true,\"output\":7,\"lost\":8"
 
 /* body with its right checksum. */
@@ -48,9 +48,23 @@ static void test_unknown_members_are_passed_over(void **state)
 static void test_malformed(void **state)
 {
     static const char *const bodies[] = {
-        "{", "{}", "", "[1", BODY ",\"killed\":3", BODY ",\"x\":", BODY ",\"x\":null", BODY ",\"x\":{}", BODY ",\"x\":1.5",
-        BODY ",\"x\":\"\\n\"", BODY ",\"x\":\"\\u00", BODY ",\"x\":\"open", BODY ",\"x\" :1", BODY ",", BODY "}",
-        "{\"version\":1", BODY ",\"x\":18446744073709551616",
+        "{",
+        "{}",
+        "",
+        "[1",
+        BODY ",\"killed\":3",
+        BODY ",\"x\":",
+        BODY ",\"x\":null",
+        BODY ",\"x\":{}",
+        BODY ",\"x\":1.5",
+        BODY ",\"x\":\"\\n\"",
+        BODY ",\"x\":\"\\u00",
+        BODY ",\"x\":\"open",
+        BODY ",\"x\" :1",
+        BODY ",",
+        BODY "}",
+        "{\"version\":1",
+        BODY ",\"x\":18446744073709551616",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -66,7 +80,8 @@ static void test_changed(void **state)
     char text[1024], changed[1024];
     struct record record;
     (void)state;
-    size_t len = (size_t)snprintf(text, sizeof text, "%s,\"check\":%u}\n", BODY, (unsigned)shim_checksum(BODY, strlen(BODY)));
+    size_t len =
+        (size_t)snprintf(text, sizeof text, "%s,\"check\":%u}\n", BODY, (unsigned)shim_checksum(BODY, strlen(BODY)));
     assert_true(record_parse(text, len, &record));
     for (size_t i = 0; i < len; i++) {
         assert_false(record_parse(text, i, &record));

@@ -16,12 +16,8 @@ static void test_exit_codes(void **state)
         const char *words[3];
         int exit_code, signal;
     } rows[] = {
-        {{"exit", "0"}, 0, 0},
-        {{"exit", "7"}, 7, 0},
-        {{"exit", "255"}, 255, 0},
-        {{"raise", "15"}, -1, SIGTERM},
-        {{"raise", "9"}, -1, SIGKILL},
-        {{"raise", "11"}, -1, SIGSEGV},
+        {{"exit", "0"}, 0, 0},          {{"exit", "7"}, 7, 0},         {{"exit", "255"}, 255, 0},
+        {{"raise", "15"}, -1, SIGTERM}, {{"raise", "9"}, -1, SIGKILL}, {{"raise", "11"}, -1, SIGSEGV},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char id[] = "bg_0";
@@ -51,12 +47,9 @@ static void test_what_cannot_be_executed(void **state)
         const char *command, *cwd;
         int errnum;
     } rows[] = {
-        {"no-such-command", NULL, ENOENT},
-        {"/no/such/command", NULL, ENOENT},
-        {"/etc/passwd", NULL, EACCES},
-        {"/tmp", NULL, EACCES},
-        {"true", "/no/such/directory", ENOENT},
-        {"true", "/etc/passwd", ENOTDIR},
+        {"no-such-command", NULL, ENOENT},      {"/no/such/command", NULL, ENOENT},
+        {"/etc/passwd", NULL, EACCES},          {"/tmp", NULL, EACCES},
+        {"true", "/no/such/directory", ENOENT}, {"true", "/etc/passwd", ENOTDIR},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char id[] = "bg_0";
@@ -86,14 +79,15 @@ static void test_what_the_command_inherits(void **state)
     sigaddset(&mask, SIGUSR1);
     sigprocmask(SIG_BLOCK, &mask, NULL);
     signal(SIGPIPE, SIG_IGN);
-    struct proc_start start = start_of(ACTOR("fds", "signals", "cwd", "umask", "stdin", "env", "ROUSE_TASK", "env", "HOME",
-                                             "env", "ROUSE_TASK_TOKEN"));
+    struct proc_start start = start_of(ACTOR("fds", "signals", "cwd", "umask", "stdin", "env", "ROUSE_TASK", "env",
+                                             "HOME", "env", "ROUSE_TASK_TOKEN"));
     start.cwd = "/usr";
     start.session = true; /* one descriptor more that could leak */
     assert_int_equal(start_task(p, "bg_5", &start, NULL, NULL), 0);
     end_of(p, "bg_5");
     char expected[256];
-    snprintf(expected, sizeof expected, "0=/dev/null 1=pipe 2=pipe \n0 changed\n/usr\n027\n0\nbg_5\n-\n%s\n", test_token);
+    snprintf(expected, sizeof expected, "0=/dev/null 1=pipe 2=pipe \n0 changed\n/usr\n027\n0\nbg_5\n-\n%s\n",
+             test_token);
     assert_string_equal(output_of(p, "bg_5"), expected);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
@@ -115,7 +109,7 @@ static void test_a_bad_start_leaves_nothing(void **state)
         const struct proc_start *start;
         int code;
     } rows[] = {
-        {&no_shim, ROUSE_EIO},          {&not_a_shim, ROUSE_EIO},      {&bad_pattern, ROUSE_EINVAL},
+        {&no_shim, ROUSE_EIO},      {&not_a_shim, ROUSE_EIO},    {&bad_pattern, ROUSE_EINVAL},
         {&bad_token, ROUSE_EINVAL}, {&no_command, ROUSE_EINVAL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
