@@ -170,7 +170,9 @@ def build(name, directory, tally):
                               stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         lines = [line for line in read(log).decode(errors='replace').splitlines()
-                 if not re.match(r'\[\d+/\d+\] |(cc|gcc|clang) -', line)]
+                 if not re.match(r'\[\d+/\d+\] |(cc|gcc|clang) -|.*(found: |\(cached\))', line)]
+        first = next((at for at, line in enumerate(lines) if re.match('FAILED|.*ERROR', line)), 0)
+        lines = lines[first:]
         return tally.fail(f'{name}: the build failed ({log.relative_to(ROOT)})', '\n'.join(lines))
     return True
 
