@@ -113,8 +113,8 @@ static void test_body(void **state)
     (void)state;
     const char *const messages[] = {
         "{\"id\":\"1\",\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi \\\"you\\\"\"}]}",
-        "{\"id\":\"2\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\","
-        "\"arguments\":{\"a\":1}}]}",
+        ("{\"id\":\"2\",\"role\":\"assistant\",\"content\":[],\"tool_calls\":[{\"id\":\"c\",\"name\":\"f\","
+         "\"arguments\":{\"a\":1}}]}"),
         "{\"id\":\"3\",\"role\":\"tool\",\"content\":[{\"type\":\"text\",\"text\":\"r\"}],\"tool_call_id\":\"c\"}",
         "{\"id\":\"4\",\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"ok\"}]}",
     };
