@@ -32,7 +32,7 @@ case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, not '$prefix'" 
 tools/build.sh "$build" "$prefix" || exit 1
 echo "install: to $destdir$prefix"
 DESTDIR=$destdir meson install -C "$build" --no-rebuild >"$log" 2>&1 </dev/null ||
-    fail "$(grep -aE 'rror|denied' "$log" | tail -n 1) (log: $log)"
+    fail "$(grep -aoE '(Permission denied|No space left|Read-only).*' "$log" || tail -n 1 "$log") (log: $log)"
 {
     [ ! -e "$build/installed" ] || cat "$build/installed"
     sed '/^#/d' "$build/meson-logs/install-log.txt"
