@@ -82,8 +82,13 @@ apt() {
         -o DPkg::Lock::Timeout=120 "$@"
 }
 
-# What went wrong, in apt's own words, on one line.
-last_error() { grep -aE '^(E|Err|W):' "$1" | grep -aE '^E:|Err|resolv|connect|fetch' | tail -n 1 | tr -d '\r'; }
+# What went wrong, in apt's or npm's own words, on one line: the cause where there is one, else the last word.
+last_error() { # LOG
+    {
+        grep -aE '^E: .*(Failed to fetch|resolving|onnect)|^npm (ERR|error).*(reason|ENOTFOUND|EAI_AGAIN|ECONN)' "$1" | head -n 1
+        grep -aE '^E:|^npm (ERR|error)' "$1" | grep -avE 'complete log|-debug-|npm error$' | tail -n 1
+    } | head -n 1 | tr -d '\r'
+}
 
 install_packages() { # PACKAGES
     local log
@@ -137,8 +142,7 @@ ensure_mock() {
     log=$(mktemp "${TMPDIR:-/tmp}/rouse-setup.XXXXXX") || fail "cannot write to ${TMPDIR:-/tmp}"
     if ! npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
         --fetch-retries=1 --fetch-timeout=60000 </dev/null >"$log" 2>&1; then
-        fail "no network, or npm cannot fetch: '$(grep -aiE 'err' "$log" | grep -avE 'complete log|debug-0' |
-            tail -n 1)' (log: $log)"
+        fail "no network, or npm cannot fetch: '$(last_error "$log")' (log: $log)"
     fi
     touch node_modules/.package-lock.json
     rm -f "$log"

@@ -11,7 +11,7 @@ machine() { # programs… : a new PATH with these and the plain tools that any s
     rm -rf "$work/bin" "$work/log"
     mkdir "$work/bin"
     local tool
-    for tool in bash sh env cat grep sed sort tail tr ls dirname mktemp rm touch; do
+    for tool in bash sh env cat grep sed sort tail tr ls dirname head mktemp rm touch; do
         ln -s "$(type -P $tool)" "$work/bin/$tool"
     done
     for tool in "$@"; do
