@@ -1,13 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clean.h"
 #include "base/limits.h"
+#include "support/check.h"
 
 static const struct {
     const char *name, *in, *out;
@@ -93,5 +86,5 @@ int main(void)
         cmocka_unit_test(test_every_cut),
         cmocka_unit_test(test_nul_bytes_and_endless_line),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return check_run(tests, NULL, NULL);
 }
