@@ -33,7 +33,34 @@ static bool has_variable(const char *environment, size_t len, const char *variab
     return false;
 }
 
-/* 1: it does. 0: it does not, or cannot be read. ROUSE_ENOMEM. */
+enum { CARRIES_NOT, CARRIES, BETWEEN_PROGRAMS };
+
+/* In the middle of an exec the old environment is gone and the new one not there yet. proc_pid_stat(5): state is field 3,
+ * flags field 9, env_end field 51; a zombie and a kernel thread have no environment either, and never get one. */
+static bool is_between_programs(int proc, pid_t pid)
+{
+    enum { STATE = 3, FLAGS = 9, ENV_END = 51, KERNEL_THREAD = 0x200000 };
+    char name[32];
+    struct buf text = BUF_INIT(4096 + (64u << 10));
+    snprintf(name, sizeof name, "%d/stat", (int)pid);
+    bool between = false;
+    if (fd_read_file(proc, name, 4096, &text, NULL) == 0) {
+        const char *at = strrchr(buf_text(&text), ')'); /* behind field 2, the name, which may hold anything */
+        for (int field = STATE; at && (at = strchr(at, ' ')); field++) {
+            at++;
+            if (field == STATE && (*at == 'Z' || *at == 'X'))
+                break;
+            if (field == FLAGS && (strtoul(at, NULL, 10) & KERNEL_THREAD))
+                break;
+            if (field == ENV_END)
+                between = strtoull(at, NULL, 10) == 0;
+        }
+    }
+    buf_done(&text);
+    return between;
+}
+
+/* CARRIES_NOT also when it cannot be read. ROUSE_ENOMEM. */
 static int carries(int proc, pid_t pid, const char *variable, rouse_error *err)
 {
     char name[32];
@@ -41,8 +68,11 @@ static int carries(int proc, pid_t pid, const char *variable, rouse_error *err)
     snprintf(name, sizeof name, "%d/environ", (int)pid);
     int code = fd_read_file(proc, name, ENVIRONMENT_MAX, &text, NULL);
     bool found = text.len > 0 && has_variable(text.data, text.len, variable);
+    bool empty = code == 0 && text.len == 0;
     buf_done(&text);
-    return code == ROUSE_ENOMEM ? rouse_fail_memory(err) : found;
+    if (code == ROUSE_ENOMEM)
+        return rouse_fail_memory(err);
+    return found ? CARRIES : empty && is_between_programs(proc, pid) ? BETWEEN_PROGRAMS : CARRIES_NOT;
 }
 
 /* 1: killed. 0: it was no longer there, or was not the task's after all. */
@@ -52,8 +82,8 @@ static int kill_one(int proc, pid_t pid, const char *variable, rouse_error *err)
     if (fd < 0)
         return 0;
     int code = carries(proc, pid, variable, err);
-    if (code <= 0)
-        return code;
+    if (code != CARRIES)
+        return code < 0 ? code : 0;
     if (pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
         return errno == ESRCH
                    ? 0
@@ -64,10 +94,11 @@ static int kill_one(int proc, pid_t pid, const char *variable, rouse_error *err)
     return 1;
 }
 
-/* How many were killed in one pass over /proc. */
-static int pass(const char *variable, rouse_error *err)
+/* How many were killed in one pass over /proc; *ret_settled: no process was between two programs. */
+static int pass(const char *variable, bool *ret_settled, rouse_error *err)
 {
     int found = 0, code = 0;
+    *ret_settled = true;
     DIR *dir = opendir("/proc");
     if (!dir)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot read '/proc'");
@@ -76,15 +107,16 @@ static int pass(const char *variable, rouse_error *err)
         if (pid <= 0 || pid == getpid())
             continue;
         code = carries(dirfd(dir), pid, variable, err);
-        if (code > 0)
-            code = kill_one(dirfd(dir), pid, variable, err);
-        found += code > 0;
+        if (code == BETWEEN_PROGRAMS)
+            *ret_settled = false;
+        else if (code == CARRIES)
+            found += (code = kill_one(dirfd(dir), pid, variable, err)) > 0;
     }
     closedir(dir);
     return code < 0 ? code : found;
 }
 
-/* Two passes in a row must find nobody: in the moment of an exec an environment reads as empty. */
+/* Two passes in a row must find nobody, and nobody in the middle of an exec, who might be one. */
 int proc_sweep(const char *token, uint64_t *ret_killed, rouse_error *err)
 {
     char variable[128];
@@ -95,12 +127,14 @@ int proc_sweep(const char *token, uint64_t *ret_killed, rouse_error *err)
         return rouse_fail(err, ROUSE_EINVAL, "no token to look for");
     snprintf(variable, sizeof variable, "ROUSE_TASK_TOKEN=%s", token);
     for (int clean = 0; clean < 2;) {
-        int found = pass(variable, err);
+        bool settled;
+        int found = pass(variable, &settled, err);
         if (found < 0)
             return found;
-        clean = found == 0 ? clean + 1 : 0;
+        bool late = platform->mono_ms(platform->userdata) > until;
+        clean = found == 0 && (settled || late) ? clean + 1 : 0;
         killed += (uint64_t)found;
-        if (found > 0 && platform->mono_ms(platform->userdata) > until)
+        if (found > 0 && late)
             return rouse_fail(err, ROUSE_ETIMEOUT, "processes of a lost task cannot be ended");
     }
     *ret_killed = killed;

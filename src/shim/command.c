@@ -4,8 +4,10 @@
  * even this small a process costs more than all else that starting takes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -25,6 +27,34 @@ struct birth {
     bool in_cwd;
 };
 
+/* As execvp, but what is no program is not given to a shell: nobody asked for one. Returns with errno. */
+static void exec_found(char *const *command)
+{
+    char file[PATH_MAX];
+    const char *path = getenv("PATH");
+    size_t name_len = strlen(command[0]);
+    bool denied = false;
+    if (strchr(command[0], '/')) {
+        execve(command[0], command, environ);
+        return;
+    }
+    for (const char *at = path ? path : "/bin:/usr/bin"; at; at = *at ? at + 1 : NULL) {
+        size_t len = strcspn(at, ":");
+        if (len + name_len + 3 <= sizeof file) {
+            size_t used = len > 0 ? len : 1; /* an empty place is the working directory */
+            memcpy(file, len > 0 ? at : ".", used);
+            file[used] = '/';
+            memcpy(file + used + 1, command[0], name_len + 1);
+            execve(file, command, environ);
+            denied = denied || errno == EACCES;
+            if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                return;
+        }
+        at += len;
+    }
+    errno = denied ? EACCES : ENOENT;
+}
+
 static int become_command(void *userdata)
 {
     struct birth *b = userdata;
@@ -41,7 +71,7 @@ static int become_command(void *userdata)
     sigprocmask(SIG_SETMASK, &none, NULL);
     b->in_cwd = !s->cwd || chdir(s->cwd) == 0;
     if (b->in_cwd)
-        execvp(s->command[0], s->command);
+        exec_found(s->command);
     b->errnum = errno;
     _exit(127);
 }

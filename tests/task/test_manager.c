@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/check.h"
@@ -68,9 +69,17 @@ static void test_endings(void **state)
 static void test_exec_failures(void **state)
 {
     struct scene *s = *state;
-    static const struct {
+    char script[100];
+    snprintf(script, sizeof script, "%s/script", s->dir);
+    FILE *file = fopen(script, "we"); /* without a #! line: not for a shell, since nobody asked for one */
+    assert_non_null(file);
+    fputs("echo never\n", file);
+    fclose(file);
+    assert_int_equal(chmod(script, 0700), 0);
+    const struct {
         const char *command, *cwd, *part;
     } rows[] = {
+        {script, NULL, "Exec format error"},
         {"no-such-command-anywhere", NULL, "No such file or directory"},
         {"/etc/passwd", NULL, "Permission denied"},
         {"/tmp", NULL, "Permission denied"},
