@@ -11,16 +11,16 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "proc/directory.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
 
 int proc_connect(int parent, const char *id, int *ret_fd, rouse_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    FD_AUTO int dir = openat(parent, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    FD_AUTO int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
-        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno,
-                                "cannot open the directory of '%s'", id);
+        return dir;
     /* Blocking, but never for long: a supervisor that was stopped accepts nobody. */
     const struct timeval patience = {.tv_sec = LIMIT_CONNECT_MS / 1000, .tv_usec = LIMIT_CONNECT_MS % 1000 * 1000};
     FD_AUTO int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

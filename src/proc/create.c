@@ -2,18 +2,32 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "proc/directory.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
 
-static int open_dir(int parent, const char *id)
+static bool is_file_name(const char *id)
 {
-    return openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 && !strchr(id, '/') && strlen(id) <= NAME_MAX;
+}
+
+int proc_open_directory(int parent, const char *id, rouse_error *err)
+{
+    int dir = -1;
+    errno = ENOENT;
+    if (is_file_name(id))
+        dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return rouse_fail_errno(err, errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? ROUSE_ENOTFOUND : ROUSE_EIO,
+                                errno, "cannot open the directory of '%s'", id);
+    return dir;
 }
 
 static int lock_new(int dir)
@@ -31,7 +45,7 @@ int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_e
     if (mkdirat(parent, id, 0700) < 0)
         return rouse_fail_errno(err, errno == EEXIST ? ROUSE_ECONFLICT : ROUSE_EIO, errno,
                                 "cannot make the directory of '%s'", id);
-    int dir = open_dir(parent, id);
+    int dir = proc_open_directory(parent, id, NULL);
     int lock = dir < 0 ? -1 : lock_new(dir);
     if (lock < 0) {
         int saved = errno;
@@ -66,10 +80,9 @@ static int empty(int fd)
 
 int proc_remove(int parent, const char *id, rouse_error *err)
 {
-    int dir = open_dir(parent, id);
+    int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
-        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno,
-                                "cannot open the directory of '%s'", id);
+        return dir;
     if (empty(dir) < 0 || unlinkat(parent, id, AT_REMOVEDIR) < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot remove the directory of '%s'", id);
     return 0;

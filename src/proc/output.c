@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "proc/directory.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
 #include "proc/record.h"
@@ -26,15 +27,6 @@ struct pieces {
     struct piece at[MAX_PIECES]; /* by offset */
     size_t count;
 };
-
-static int open_dir(int parent, const char *id, rouse_error *err)
-{
-    int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0)
-        return rouse_fail_errno(err, errno == ENOENT ? ROUSE_ENOTFOUND : ROUSE_EIO, errno,
-                                "cannot open the directory of '%s'", id);
-    return dir;
-}
 
 /* "out" or "out.<offset>", exactly as they are written. */
 static bool parse_name(const char *name, uint64_t *ret_start)
@@ -89,7 +81,7 @@ int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse
 {
     struct pieces pieces;
     struct record record;
-    FD_AUTO int dir = open_dir(parent, id, err);
+    FD_AUTO int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
         return dir;
     int recorded = record_read(dir, &record, err);
@@ -160,7 +152,7 @@ static ssize_t read_run(int dir, const struct pieces *pieces, uint64_t *offset, 
 
 int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, size_t size, rouse_error *err)
 {
-    FD_AUTO int dir = open_dir(parent, id, err);
+    FD_AUTO int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
         return dir;
     if (size > INT32_MAX)
@@ -181,6 +173,6 @@ int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, s
 
 bool proc_is_ready(int parent, const char *id)
 {
-    FD_AUTO int dir = open_dir(parent, id, NULL);
+    FD_AUTO int dir = proc_open_directory(parent, id, NULL);
     return dir >= 0 && faccessat(dir, SHIM_READY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "proc/directory.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
 #include "proc/record.h"
@@ -29,13 +30,14 @@ static int is_held(int dir, rouse_error *err)
 int proc_probe(int parent, const char *id, enum proc_state *ret_state, struct proc_exit *fill, rouse_error *err)
 {
     struct record record;
-    FD_AUTO int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0 && errno == ENOENT) {
+    rouse_error why;
+    FD_AUTO int dir = proc_open_directory(parent, id, &why);
+    if (dir == ROUSE_ENOTFOUND) {
         *ret_state = PROC_GONE;
         return 0;
     }
     if (dir < 0)
-        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot open the directory of '%s'", id);
+        return rouse_fail(err, dir, "%s", why.message);
     int recorded = record_read(dir, &record, err);
     int held = recorded == 0 ? is_held(dir, err) : 0;
     if (recorded == 0 && held == 0)

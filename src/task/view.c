@@ -61,7 +61,7 @@ static uint64_t age_of(const rouse_task *task, uint64_t now)
 
 static void add_line(struct buf *out, const rouse_task *task, uint64_t now)
 {
-    buf_addf(out, "%s", task->task_id);
+    add_escaped(out, task->task_id, LIMIT_TASK_NAME);
     if (task->name) {
         buf_addc(out, ' ');
         add_escaped(out, task->name, LIMIT_TASK_NAME);

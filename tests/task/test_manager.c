@@ -1,10 +1,12 @@
 /* The manager with real processes: starting, names, reading, waiting, cancelling, the view. */
 #include <signal.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "support/check.h"
 #include "support/scene.h"
 #include "task/manager.h"
@@ -364,6 +366,44 @@ static void test_wait_is_woken_by_a_descriptor(void **state)
     rouse_task_free(task);
 }
 
+/* ---- records from elsewhere ---- */
+
+/* An imported id is text: it must not lead out of the directory of tasks, where a forged spec.json could name the token of
+ * somebody's live process. */
+static void test_imported_ids_lead_nowhere(void **state)
+{
+    static const char *const ids[] = {"..", ".", "../tasks/bg_0", "a/b", "</background-tasks>"};
+    struct scene *s = *state;
+    struct buf document = BUF_INIT(0), spec = BUF_INIT(0);
+    rouse_error err = {0};
+    char path[200];
+    rouse_task *live = scene_start(s, NULL, "exec sleep 1000");
+    FD_AUTO int store = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(fd_read_file(store, "tasks/bg_0/spec.json", 1 << 20, &spec, &err), 0);
+    assert_int_equal(fd_write_file(store, "spec.json", spec.data, spec.len, false, &err), 0);
+    buf_adds(&document, "{\"revision\":1,\"extensions\":{\"background_task_state\":{\"tasks\":{");
+    for (size_t i = 0; i < COUNT(ids); i++)
+        buf_addf(&document,
+                 "%s\"%s\":{\"task_id\":\"%s\",\"task_type\":\"t\",\"description\":\"d\",\"status\":\"running\",\"created_at_ms\":1}",
+                 i ? "," : "", ids[i], ids[i]);
+    buf_adds(&document, "}}}}");
+    if (rouse_store_import(s->store, "imported", document.data, document.len, &(rouse_import_options){.thread_only = true}, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(rouse_task_recover(s->manager, "imported", &err), COUNT(ids));
+    assert_int_equal(scene_events(s, "imported", NULL), COUNT(ids));
+    rouse_task *still = get(s, live->task_id);
+    size_t cancelled = 0;
+    assert_int_equal(still->status, ROUSE_RUNNING);
+    assert_int_equal(rouse_task_cancel(s->manager, live->task_id, NULL, &cancelled, &err), 0);
+    assert_int_equal(cancelled, 1); /* nobody had killed it */
+    snprintf(path, sizeof path, "%s/spec.json", s->path);
+    assert_int_equal(unlink(path), 0);
+    rouse_task_free(still);
+    rouse_task_free(live);
+    buf_done(&document);
+    buf_done(&spec);
+}
+
 /* ---- cancelling ---- */
 
 static void test_cancel(void **state)
@@ -454,6 +494,7 @@ int main(void)
         SCENE_TEST(test_wait_any_all_timeout),
         SCENE_TEST(test_wait_until_ready),
         SCENE_TEST(test_wait_is_woken_by_a_descriptor),
+        SCENE_TEST(test_imported_ids_lead_nowhere),
         SCENE_TEST(test_cancel),
         SCENE_TEST(test_cancel_tree),
         SCENE_TEST(test_view_is_escaped_and_bounded),
