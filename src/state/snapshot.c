@@ -8,7 +8,7 @@
 
 struct snapshot_item {
     char *entry; /* NULL for a scalar */
-    void *value;
+    struct cell *cell;
 };
 
 struct snapshot_key {
@@ -45,7 +45,7 @@ rouse_snapshot *rouse_snapshot_ref(rouse_snapshot *snapshot)
 static void key_done(struct snapshot_key *k)
 {
     for (size_t i = 0; i < k->count; i++) {
-        k->key->release(k->items[i].value);
+        cell_unref(k->items[i].cell);
         free(k->items[i].entry);
     }
     free(k->items);
@@ -116,24 +116,24 @@ static bool reserve_item(struct snapshot_key *k)
     return true;
 }
 
-int snapshot_add(rouse_snapshot *snapshot, const rouse_key *key, const char *entry, void *value, rouse_error *err)
+int snapshot_add(rouse_snapshot *snapshot, const rouse_key *key, const char *entry, struct cell *cell, rouse_error *err)
 {
     struct snapshot_key *k = add_key(snapshot, key);
     struct snapshot_item *old = k ? find_item(k, entry) : NULL;
     if (old) {
-        key->release(old->value);
-        old->value = value;
+        cell_unref(old->cell);
+        old->cell = cell;
         return 0;
     }
     char *name = entry ? strdup(entry) : NULL;
     if (!k || !reserve_item(k) || (entry && !name)) {
         free(name);
-        key->release(value);
+        cell_unref(cell);
         return rouse_fail_memory(err);
     }
     if (entry)
         lookup_add(&k->by_entry, lookup_hash(entry), k->count);
-    k->items[k->count++] = (struct snapshot_item){.entry = name, .value = value};
+    k->items[k->count++] = (struct snapshot_item){.entry = name, .cell = cell};
     return 0;
 }
 
@@ -141,7 +141,7 @@ const void *rouse_snapshot_get(const rouse_snapshot *snapshot, const rouse_key *
 {
     const struct snapshot_key *k = find_key(snapshot, key);
     const struct snapshot_item *item = k ? find_item(k, entry) : NULL;
-    return item ? item->value : NULL;
+    return item ? item->cell->value : NULL;
 }
 
 size_t rouse_snapshot_count(const rouse_snapshot *snapshot, const rouse_key *key)
@@ -157,5 +157,5 @@ const void *rouse_snapshot_at(const rouse_snapshot *snapshot, const rouse_key *k
         return NULL;
     if (ret_entry)
         *ret_entry = k->items[i].entry;
-    return k->items[i].value;
+    return k->items[i].cell->value;
 }

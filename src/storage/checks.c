@@ -181,13 +181,29 @@ int storage_encode(const rouse_key *key, const char *entry, const void *value, c
     return 0;
 }
 
-int storage_decode(const rouse_key *key, const char *entry, const char *json, size_t len, void **ret_value, rouse_error *err)
+int storage_decode(const rouse_key *key, const char *entry, const char *json, size_t len, struct cell **ret_cell,
+                   rouse_error *err)
 {
-    int code = key->decode(entry, json, len, ret_value, err);
+    void *value;
+    int code = key->decode(entry, json, len, &value, err);
     if (code == ROUSE_EDATA)
         return rouse_fail_context(err, code, "stored value of key '%s'%s%s", key->name, entry ? ", entry " : "",
                                   entry ? entry : "");
-    return code < 0 ? code : 0;
+    if (code < 0)
+        return code;
+    struct cell *cell = cell_new(key, value);
+    if (!cell)
+        return rouse_fail_memory(err);
+    *ret_cell = cell;
+    return 0;
+}
+
+int storage_row_cell(const rouse_key *key, const struct storage_row *row, struct cell **ret_cell, rouse_error *err)
+{
+    if (!row->cell)
+        return storage_decode(key, key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL, row->json, row->len, ret_cell, err);
+    *ret_cell = cell_ref(row->cell);
+    return 0;
 }
 
 int storage_grow(void **items, size_t *cap, size_t count, size_t size, rouse_error *err)

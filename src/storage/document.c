@@ -48,6 +48,21 @@ static void start_key(struct export *e, const rouse_key *key)
     e->has_entries = false;
 }
 
+static int export_value(struct export *e, const rouse_key *key, const struct storage_row *row, rouse_error *err)
+{
+    char *json = NULL;
+    if (row->cell) {
+        int code = storage_encode(key, *row->entry ? row->entry : NULL, row->cell->value, &json, err);
+        if (code < 0)
+            return code;
+        buf_adds(&e->out, json);
+        free(json);
+    } else {
+        buf_add(&e->out, row->json, row->len);
+    }
+    return buf_check(&e->out, err);
+}
+
 static int export_row(void *userdata, const struct storage_row *row, rouse_error *err)
 {
     struct export *e = userdata;
@@ -64,8 +79,7 @@ static int export_row(void *userdata, const struct storage_row *row, rouse_error
         jtext_add_string(&e->out, row->entry, strlen(row->entry));
         buf_addc(&e->out, ':');
     }
-    buf_add(&e->out, row->json, row->len);
-    return buf_check(&e->out, err);
+    return export_value(e, key, row, err);
 }
 
 int rouse_store_export(rouse_store *store, const char *thread, const char *run, char **ret_json, rouse_error *err)
@@ -100,36 +114,17 @@ struct import {
     struct jslice *values; /* one for each known key; at NULL: not in the document */
     const rouse_key *key;  /* the one being taken apart */
     struct state_changes changes;
-    size_t cap;
 };
-
-static int add_change(struct import *in, struct state_change change, rouse_error *err)
-{
-    void *items = in->changes.items;
-    int code = storage_grow(&items, &in->cap, in->changes.count, sizeof *in->changes.items, err);
-    in->changes.items = items;
-    if (code == 0)
-        in->changes.items[in->changes.count++] = change;
-    return code;
-}
 
 /* Takes the value apart for the key, into a PUT. */
 static int add_value(struct import *in, const char *entry, struct jslice json, rouse_error *err)
 {
-    struct state_change put = {.action = STATE_PUT, .key = in->key, .entry = entry ? strdup(entry) : NULL};
-    if (entry && !put.entry)
-        return rouse_fail_memory(err);
-    int code = in->key->decode(entry, json.at, json.len, &put.value, err);
-    if (code < 0) {
-        free(put.entry);
+    void *value;
+    int code = in->key->decode(entry, json.at, json.len, &value, err);
+    if (code < 0)
         return code;
-    }
-    code = add_change(in, put, err);
-    if (code < 0) {
-        free(put.entry);
-        in->key->release(put.value);
-    }
-    return code;
+    struct cell *cell = cell_new(in->key, value);
+    return cell ? state_changes_add(&in->changes, STATE_PUT, in->key, entry, cell, err) : rouse_fail_memory(err);
 }
 
 static int take_entry(void *userdata, const char *name, struct jslice json, rouse_error *err)
@@ -152,7 +147,7 @@ static bool is_wanted(const struct import *in, const rouse_key *key)
 static int take_key(struct import *in, const rouse_key *key, struct jslice json, rouse_error *err)
 {
     in->key = key;
-    int code = add_change(in, (struct state_change){.action = STATE_CLEAR, .key = key}, err);
+    int code = state_changes_add(&in->changes, STATE_CLEAR, key, NULL, NULL, err);
     if (code == 0 && key->shape == ROUSE_SHAPE_MAP)
         code = document_entries(key->map_member, json.at, json.len, take_entry, in, err);
     else if (code == 0)
@@ -196,6 +191,7 @@ static int import_document(rouse_store *store, const char *thread, const struct 
                            const rouse_import_options *options, rouse_error *err)
 {
     struct import in = {.keys = &store->keys, .options = options};
+    state_changes_init(&in.changes);
     int code = take_document(&in, document, err);
     if (code == 0) {
         struct storage_document taken = {

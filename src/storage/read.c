@@ -29,10 +29,11 @@ static int gather(void *userdata, const struct storage_row *row, rouse_error *er
         return 0;
     if (!start_snapshot(g))
         return rouse_fail_memory(err);
-    const char *entry = key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL;
-    void *value;
-    int code = storage_decode(key, entry, row->json, row->len, &value, err);
-    return code < 0 ? code : snapshot_add(g->snapshot, key, entry, value, err);
+    struct cell *cell;
+    int code = storage_row_cell(key, row, &cell, err);
+    if (code < 0)
+        return code;
+    return snapshot_add(g->snapshot, key, key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL, cell, err);
 }
 
 static int take_snapshot(rouse_store *store, const char *thread, const char *run, rouse_snapshot **ret_snapshot,
@@ -71,7 +72,7 @@ int rouse_store_snapshot(rouse_store *store, const char *thread, const char *run
 /* ---- lists ---- */
 
 struct listed {
-    void *value;
+    struct cell *cell;
     const char *thread, *entry;
 };
 
@@ -95,7 +96,7 @@ static int add_row(void *userdata, const struct storage_row *row, rouse_error *e
     item->entry = arena_text(&rows->texts, row->entry, strlen(row->entry));
     if (!item->thread || !item->entry)
         return rouse_fail_memory(err);
-    code = storage_decode(rows->key, row->entry, row->json, row->len, &item->value, err);
+    code = storage_row_cell(rows->key, row, &item->cell, err);
     if (code == 0)
         rows->count++;
     return code;
@@ -147,7 +148,7 @@ const void *rouse_rows_at(const rouse_rows *rows, size_t i, const char **ret_thr
         *ret_thread = item->thread;
     if (ret_entry)
         *ret_entry = item->entry;
-    return item->value;
+    return item->cell->value;
 }
 
 void rouse_rows_free(rouse_rows *rows)
@@ -155,7 +156,7 @@ void rouse_rows_free(rouse_rows *rows)
     if (!rows)
         return;
     for (size_t i = 0; i < rows->count; i++)
-        rows->key->release(rows->items[i].value);
+        cell_unref(rows->items[i].cell);
     free(rows->items);
     arena_done(&rows->texts);
     free(rows);

@@ -28,7 +28,7 @@ static int prepare(struct committing *c, rouse_error *err)
 /* ---- values ---- */
 
 /* state_source.get: reads one row, so the cost of an update does not depend on how many entries there are. */
-static int read_stored(void *userdata, const rouse_key *key, const char *entry, void **ret_value, rouse_error *err)
+static int read_stored(void *userdata, const rouse_key *key, const char *entry, struct cell **ret_cell, rouse_error *err)
 {
     struct committing *c = userdata;
     const char *run = key->scope == ROUSE_SCOPE_RUN ? c->commit->run : "";
@@ -39,17 +39,17 @@ static int read_stored(void *userdata, const rouse_key *key, const char *entry, 
         code = sqlite_step(c->s, statement, err);
     if (code < 0)
         return code;
-    void *value = NULL;
+    struct cell *cell = NULL;
     if (code == 1) {
         const char *json = NULL;
         size_t len = 0;
         code = sqlite_read(statement, err, "b", &json, &len);
         if (code == 0)
-            code = storage_decode(key, entry, json ? json : "", len, &value, err);
+            code = storage_decode(key, entry, json ? json : "", len, &cell, err);
         sqlite3_reset(statement);
     }
     if (code == 0)
-        *ret_value = value;
+        *ret_cell = cell;
     return code;
 }
 

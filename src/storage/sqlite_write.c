@@ -54,7 +54,7 @@ static int put_json(struct sqlite_store *s, const struct sqlite_place *place, co
     const rouse_key *key = change->key;
     const char *run = key->scope == ROUSE_SCOPE_RUN ? place->run : "";
     const char *entry = change->entry ? change->entry : "";
-    rouse_index index = storage_index(key, change->value);
+    rouse_index index = storage_index(key, change->cell->value);
     sqlite3_stmt *statement;
     int code = sqlite_bind(s, SQL_ENTRY_PUT, &statement, err, "ttttbuittt", place->thread, run, key->name, entry, json,
                            strlen(json), place->revision, index.live ? 1 : 0, index.name, index.parent, index.run);
@@ -73,7 +73,7 @@ static int put(struct sqlite_store *s, const struct sqlite_place *place, const s
     if (code < 0)
         return code;
     char *json;
-    code = storage_encode(change->key, change->entry, change->value, &json, err);
+    code = storage_encode(change->key, change->entry, change->cell->value, &json, err);
     if (code < 0)
         return code;
     code = put_json(s, place, change, json, err);

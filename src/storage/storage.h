@@ -25,8 +25,9 @@ struct storage_row { /* one stored value; all Borrowed for the call */
     const char *run; /* "" for THREAD scope */
     const char *key;
     const char *entry; /* "" for a scalar, and for the mark that says "this map has a value, be it empty" */
-    const char *json;
+    const char *json; /* the value as text, or NULL when the backend keeps values: then */
     size_t len;
+    struct cell *cell; /* the value itself, Borrowed. Marks have neither */
 };
 
 /* Readers hand rows to a sink, inside their read transaction. An error of the sink ends the read and is returned. A sink
@@ -93,12 +94,14 @@ int storage_check_base(const rouse_batch *batch, uint64_t revision, rouse_error 
 bool storage_task_number(const char *entry, uint64_t *ret_number);
 /* The key of a stored row: NULL when it is not known here, or has another scope than it was stored with. */
 const rouse_key *storage_row_key(const struct storage_keys *keys, const struct storage_row *row);
+/* The row's value. *ret_cell is a reference that the caller drops. */
+int storage_row_cell(const rouse_key *key, const struct storage_row *row, struct cell **ret_cell, rouse_error *err);
 /* What beside the JSON is stored of a value. Of a key without index, everything is live. */
 rouse_index storage_index(const rouse_key *key, const void *value);
 /* The value as text, held against LIMIT_JSON. *ret_json Returns free. */
 int storage_encode(const rouse_key *key, const char *entry, const void *value, char **ret_json, rouse_error *err);
-/* The reverse; errors name key and entry. entry NULL for a scalar. */
-int storage_decode(const rouse_key *key, const char *entry, const char *json, size_t len, void **ret_value,
+/* The reverse; errors name key and entry. entry NULL for a scalar. *ret_cell is a reference that the caller drops. */
+int storage_decode(const rouse_key *key, const char *entry, const char *json, size_t len, struct cell **ret_cell,
                    rouse_error *err);
 /* Errors that several backends and files raise with the same words. */
 int storage_fail_name(const char *name, rouse_error *err);

@@ -5,7 +5,7 @@
 #include "support/toy.h"
 
 /* The source of every row: the scalar is "old", the map has a and b. */
-static int get(void *userdata, const rouse_key *key, const char *entry, void **ret_value, rouse_error *err)
+static int get(void *userdata, const rouse_key *key, const char *entry, struct cell **ret_cell, rouse_error *err)
 {
     ++*(int *)userdata;
     const char *text = key == &toy_scalar        ? "\"old\""
@@ -15,8 +15,11 @@ static int get(void *userdata, const rouse_key *key, const char *entry, void **r
                                                  : NULL;
     if (entry && strcmp(entry, "broken") == 0)
         return rouse_fail(err, ROUSE_EDATA, "entry '%s' cannot be read", entry);
-    *ret_value = NULL;
-    return text ? key->decode(entry, text, strlen(text), ret_value, err) : 0;
+    void *value = NULL;
+    int code = text ? key->decode(entry, text, strlen(text), &value, err) : 0;
+    if (code == 0)
+        *ret_cell = text ? cell_new(key, value) : NULL;
+    return code;
 }
 
 /* ">name=text" for a put, "<name" for a removal, "0" for a clear, in order; keys apart by "|". */
@@ -30,7 +33,7 @@ static void write_changes(const struct state_changes *changes, struct buf *out)
         key = c->key;
         const char *entry = c->entry ? c->entry : "";
         if (c->action == STATE_PUT)
-            buf_addf(out, ">%s=%s ", entry, (const char *)c->value);
+            buf_addf(out, ">%s=%s ", entry, (const char *)c->cell->value);
         else
             buf_addf(out, c->action == STATE_REMOVE ? "<%s " : "0%s ", entry);
     }
@@ -107,7 +110,7 @@ static void test_failures(void **state)
         assert_works(rouse_batch_add(batch, &toy_scalar, toy_update("=new"), &err));
         assert_works(rouse_batch_add(batch, &toy_map, toy_update(rows[i].update), &err));
         assert_refused(state_apply(batch, &source, &changes, &err), rows[i].code, rows[i].message);
-        assert_int_equal(changes.count, 77);
+        assert_int_equal(changes.count, 0);
         rouse_batch_free(batch);
         assert_int_equal(toy_values, 0);
     }

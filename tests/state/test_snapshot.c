@@ -11,7 +11,7 @@ static void add(rouse_snapshot *s, const rouse_key *key, const char *entry, cons
     void *value;
     snprintf(json, sizeof json, "\"%s\"", text);
     assert_works(key->decode(entry, json, strlen(json), &value, &err));
-    assert_works(snapshot_add(s, key, entry, value, &err));
+    assert_works(snapshot_add(s, key, entry, cell_new(key, value), &err));
 }
 
 static void test_empty(void **state)

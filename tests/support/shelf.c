@@ -70,13 +70,15 @@ int shelf_load(struct shelf *shelf, const char *json, rouse_error *err)
     return document_entries(shelf->key->map_member, json, strlen(json), load_entry, shelf, err);
 }
 
-static int get(void *userdata, const rouse_key *key, const char *entry, void **ret_value, rouse_error *err)
+static int get(void *userdata, const rouse_key *key, const char *entry, struct cell **ret_cell, rouse_error *err)
 {
     const struct shelf_row *row = find(userdata, entry);
-    if (row)
-        return key->decode(entry, row->json, strlen(row->json), ret_value, err);
-    *ret_value = NULL;
-    return 0;
+    void *value = NULL;
+    int code = row ? key->decode(entry, row->json, strlen(row->json), &value, err) : 0;
+    if (code < 0)
+        return code;
+    *ret_cell = row ? cell_new(key, value) : NULL;
+    return row && !*ret_cell ? rouse_fail_memory(err) : 0;
 }
 
 static int write_change(struct shelf *s, const struct state_change *change, char **text, rouse_error *err)
@@ -104,7 +106,7 @@ int shelf_apply(struct shelf *shelf, const rouse_batch *batch, rouse_error *err)
         code = rouse_fail_memory(err);
     for (size_t i = 0; i < changes.count && code == 0; i++) {
         if (changes.items[i].action == STATE_PUT) {
-            texts[i] = shelf->key->encode(changes.items[i].value, err);
+            texts[i] = shelf->key->encode(changes.items[i].cell->value, err);
             code = texts[i] ? 0 : err ? err->code : ROUSE_ENOMEM;
         }
     }

@@ -155,8 +155,9 @@ static int snapshots(rouse_error *err)
     for (int i = 0; i < 20 && code == 0; i++) {
         char name[16];
         rouse_task *copy = rouse_task_copy(task);
+        struct cell *cell = copy ? cell_new(&rouse_task_state_key, copy) : NULL;
         snprintf(name, sizeof name, "bg_%d", i);
-        code = copy ? snapshot_add(s, &rouse_task_state_key, name, copy, err) : rouse_fail_memory(err);
+        code = cell ? snapshot_add(s, &rouse_task_state_key, name, cell, err) : rouse_fail_memory(err);
     }
     rouse_snapshot_unref(s);
     return code;
