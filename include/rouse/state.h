@@ -112,6 +112,76 @@ ROUSE_API size_t rouse_snapshot_count(const rouse_snapshot *snapshot, const rous
 ROUSE_API const void *rouse_snapshot_at(const rouse_snapshot *snapshot, const rouse_key *key, size_t i,
                                         const char **ret_entry);
 
+/* The value as JSON text, as it would be exported (of a map: of one entry). *ret_json Returns free. ROUSE_ENOTFOUND when
+ * there is none, ROUSE_ENOMEM. */
+ROUSE_API int rouse_snapshot_json(const rouse_snapshot *snapshot, const rouse_key *key, const char *entry, char **ret_json,
+                                  rouse_error *err);
+
+/* ---- typed wrappers ----
+ * ROUSE_KEY_TYPED(prefix, key, value_type, update_type), once per key, in the header that declares it. Each wrapper is the
+ * call named after it with the key filled in and its types checked: what is not of the key's types does not compile (a
+ * pointer to another type is a diagnostic that every C compiler owes; an error with -Werror, -pedantic-errors, or in C++).
+ *
+ *   prefix_add(batch, update, err)              rouse_batch_add; Takes update
+ *   prefix_get(snapshot, entry)                 rouse_snapshot_get; entry NULL for a scalar
+ *   prefix_at(snapshot, i, ret_entry)           rouse_snapshot_at
+ *   prefix_edit_get(edit, entry, ret_value, err)   in the reducer: rouse_edit_get
+ *   prefix_edit_put(edit, entry, value, err)       in the reducer: rouse_edit_put; Takes value */
+#define ROUSE_KEY_TYPED(prefix, key, value_type, update_type)                                                           \
+    static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err)                          \
+    {                                                                                                                  \
+        return rouse_batch_add(batch, &(key), update, err);                                                            \
+    }                                                                                                                  \
+    static inline const value_type *prefix##_get(const rouse_snapshot *snapshot, const char *entry)                    \
+    {                                                                                                                  \
+        return (const value_type *)rouse_snapshot_get(snapshot, &(key), entry);                                        \
+    }                                                                                                                  \
+    static inline const value_type *prefix##_at(const rouse_snapshot *snapshot, size_t i, const char **ret_entry)      \
+    {                                                                                                                  \
+        return (const value_type *)rouse_snapshot_at(snapshot, &(key), i, ret_entry);                                  \
+    }                                                                                                                  \
+    static inline int prefix##_edit_get(rouse_edit *edit, const char *entry, const value_type **ret_value,             \
+                                        rouse_error *err)                                                              \
+    {                                                                                                                  \
+        const void *value;                                                                                             \
+        int code = rouse_edit_get(edit, entry, &value, err);                                                           \
+        if (code == 0)                                                                                                 \
+            *ret_value = (const value_type *)value;                                                                    \
+        return code;                                                                                                   \
+    }                                                                                                                  \
+    static inline int prefix##_edit_put(rouse_edit *edit, const char *entry, value_type *value, rouse_error *err)      \
+    {                                                                                                                  \
+        return rouse_edit_put(edit, entry, value, err);                                                                \
+    }                                                                                                                  \
+    static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err)
+
+/* ---- keys for programs in other languages ----
+ * A key whose values and updates are JSON text, with one callback as its reducer. Updates are added with
+ * rouse_batch_add_json, values read with rouse_snapshot_json. Entries of its maps are all live. */
+typedef struct rouse_json_key_options { /* zero means default; texts are copied */
+    const char *name;                   /* required: 1 to 128 bytes */
+    rouse_shape shape;
+    rouse_scope scope;
+    rouse_merge merge;
+    bool transient, retain;
+    const char *map_member;
+    /* Required. Turns what is there and the update into what is there afterwards, through rouse_edit_json, rouse_edit_put_json,
+     * rouse_edit_remove and rouse_edit_clear; update is Borrowed for the call. 0, or a ROUSE_E… (another number counts as
+     * ROUSE_EINVAL), and then nothing changed; the message is err's, if it left one there. As pure as any reducer. */
+    int (*reduce)(rouse_edit *edit, const char *update, size_t len, void *userdata, rouse_error *err);
+    void *userdata;
+} rouse_json_key_options;
+/* *ret_key Returns rouse_json_key_free. ROUSE_EINVAL, ROUSE_ENOMEM. */
+ROUSE_API int rouse_json_key_new(const rouse_json_key_options *options, rouse_key **ret_key, rouse_error *err);
+/* Only once no store, batch or snapshot names it. Takes NULL. */
+ROUSE_API void rouse_json_key_free(rouse_key *key);
+/* In such a key's reducer: the current value of entry (NULL for a scalar), Borrowed as by rouse_edit_get; NULL and 0 when there
+ * is none. ROUSE_EUNSUPPORTED for a key that rouse_json_key_new did not make; the errors of rouse_edit_get. */
+ROUSE_API int rouse_edit_json(rouse_edit *edit, const char *entry, const char **ret_json, size_t *ret_len, rouse_error *err);
+/* Sets entry to the value that json says, for any key: copied. ROUSE_EDATA when it is not one; the errors of
+ * rouse_edit_put. */
+ROUSE_API int rouse_edit_put_json(rouse_edit *edit, const char *entry, const char *json, size_t len, rouse_error *err);
+
 #ifdef __cplusplus
 }
 #endif

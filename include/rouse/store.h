@@ -45,6 +45,17 @@ ROUSE_API int rouse_store_register(rouse_store *store, const rouse_key *key, rou
 /* The registered key of that name, or NULL. */
 ROUSE_API const rouse_key *rouse_store_key(rouse_store *store, const char *name);
 
+/* Registers the keys of a plugin, all or none (COMPAT B13). name is copied; the keys must outlive the store.
+ * ROUSE_ECONFLICT `plugin already installed: {name}` or `key already registered: {key}`, ROUSE_EINVAL, ROUSE_ENOMEM. */
+ROUSE_API int rouse_store_install(rouse_store *store, const char *name, const rouse_key *const *keys, size_t n_keys,
+                                  rouse_error *err);
+/* Takes them away again (COMPAT B15): first one commit on the thread removes the values of the plugin's keys, RUN-scoped ones of
+ * run, except those of keys marked retain; it counts as one revision and is told to hooks. Then the handle forgets the keys.
+ * thread NULL: no values are removed; run NULL: no RUN-scoped ones. Other threads keep theirs: a handle without the key does not
+ * see them. ROUSE_ENOTFOUND `plugin not installed: {name}`, and the errors of a commit: then it is still installed. */
+ROUSE_API int rouse_store_uninstall(rouse_store *store, const char *name, const char *thread, const char *run,
+                                    rouse_error *err);
+
 /* ---- one commit: state, events, conversation, together ---- */
 
 typedef struct rouse_post {  /* an event for a thread's inbox */

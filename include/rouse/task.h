@@ -86,9 +86,12 @@ ROUSE_API char *rouse_task_encode(const rouse_task *task, rouse_error *err);
 /* background_task_state: MAP, THREAD, exclusive; entries are rouse_task. */
 ROUSE_API extern const rouse_key rouse_task_state_key;
 /* Updates. Upsert copies the record; it refuses (ROUSE_ECONFLICT `task already {status}`) to change one that is terminal.
- * ReplaceAll takes what is given, terminal or not (an import). Returns an update for rouse_batch_add; NULL = no memory. */
-ROUSE_API void *rouse_task_upsert(const rouse_task *task);
-ROUSE_API void *rouse_task_replace_all(const rouse_task *const *tasks, size_t count);
+ * ReplaceAll takes what is given, terminal or not (an import). Returns an update for
+ * rouse_task_state_add; NULL = no memory. */
+typedef struct rouse_task_update rouse_task_update;
+ROUSE_API rouse_task_update *rouse_task_upsert(const rouse_task *task);
+ROUSE_API rouse_task_update *rouse_task_replace_all(const rouse_task *const *tasks, size_t count);
+ROUSE_KEY_TYPED(rouse_task_state, rouse_task_state_key, rouse_task, rouse_task_update);
 
 /* background_tasks: SCALAR, RUN, exclusive; the value is a rouse_view. */
 typedef struct rouse_view_entry {
@@ -100,8 +103,11 @@ typedef struct rouse_view {
     size_t count;
 } rouse_view;
 ROUSE_API extern const rouse_key rouse_view_key;
-ROUSE_API void *rouse_view_replace(const rouse_view_entry *entries, size_t count); /* an update; NULL = no memory */
-ROUSE_API void *rouse_view_clear(void);
+typedef struct rouse_view_update rouse_view_update;
+/* Updates, as above. */
+ROUSE_API rouse_view_update *rouse_view_replace(const rouse_view_entry *entries, size_t count);
+ROUSE_API rouse_view_update *rouse_view_clear(void);
+ROUSE_KEY_TYPED(rouse_view_state, rouse_view_key, rouse_view, rouse_view_update);
 
 /* ---- the manager ---- */
 

@@ -36,9 +36,9 @@ static int write_view(rouse_hook *hook, const rouse_task_list *list, rouse_error
                                         .status = task->status};
     }
     int code = 0;
-    if (!is_same_view(rouse_snapshot_get(hook->snapshot, &rouse_view_key, NULL), entries, n)) {
-        void *update = n > 0 ? rouse_view_replace(entries, n) : rouse_view_clear();
-        code = update ? rouse_batch_add(hook->batch, &rouse_view_key, update, err) : rouse_fail_memory(err);
+    if (!is_same_view(rouse_view_state_get(hook->snapshot, NULL), entries, n)) {
+        rouse_view_update *update = n > 0 ? rouse_view_replace(entries, n) : rouse_view_clear();
+        code = update ? rouse_view_state_add(hook->batch, update, err) : rouse_fail_memory(err);
     }
     free(entries);
     return code;

@@ -44,9 +44,9 @@ struct rouse_edit {
     struct edit_item few_items[STATE_FEW];
 };
 
-static const rouse_key *current_key(const rouse_edit *e)
+const rouse_key *edit_key(const rouse_edit *edit)
 {
-    return e->keys[e->current].key;
+    return edit->keys[edit->current].key;
 }
 
 static void edit_init(rouse_edit *e, const struct state_source *source, struct state_changes *changes)
@@ -165,7 +165,7 @@ static int check_entry(const rouse_key *key, const char *entry, rouse_error *err
 
 int rouse_edit_get(rouse_edit *edit, const char *entry, const void **ret_value, rouse_error *err)
 {
-    const rouse_key *key = current_key(edit);
+    const rouse_key *key = edit_key(edit);
     int code = check_entry(key, entry, err);
     if (code < 0)
         return code;
@@ -193,7 +193,7 @@ int rouse_edit_get(rouse_edit *edit, const char *entry, const void **ret_value, 
 
 int rouse_edit_put(rouse_edit *edit, const char *entry, void *value, rouse_error *err)
 {
-    const rouse_key *key = current_key(edit);
+    const rouse_key *key = edit_key(edit);
     int code = check_entry(key, entry, err);
     if (code < 0) {
         key->release(value);
@@ -216,7 +216,7 @@ int rouse_edit_put(rouse_edit *edit, const char *entry, void *value, rouse_error
 
 int rouse_edit_remove(rouse_edit *edit, const char *entry, rouse_error *err)
 {
-    int code = check_entry(current_key(edit), entry, err);
+    int code = check_entry(edit_key(edit), entry, err);
     if (code < 0)
         return code;
     bool cleared = edit->keys[edit->current].cleared;
@@ -313,7 +313,9 @@ int state_apply(const rouse_batch *batch, const struct state_source *source, str
     for (size_t i = 0; i < batch->count && code >= 0; i++) {
         const rouse_key *key = batch->items[i].key;
         code = enter_key(&edit, key, err);
-        if (code == 0)
+        if (code == 0 && batch_is_clear_at(batch, i))
+            code = key->shape == ROUSE_SHAPE_MAP ? rouse_edit_clear(&edit, err) : rouse_edit_remove(&edit, NULL, err);
+        else if (code == 0)
             code = key->reduce(&edit, batch->items[i].update, err);
     }
     if (code >= 0)

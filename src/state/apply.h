@@ -48,6 +48,13 @@ const char *state_changes_name(struct state_changes *changes, const char *entry)
 int state_changes_append(struct state_changes *changes, const struct state_change *change, rouse_error *err);
 void state_changes_done(struct state_changes *changes); /* also of one that is all zero */
 
+/* The key whose reducer runs. */
+const rouse_key *edit_key(const rouse_edit *edit);
+
+/* An update that no reducer sees: everything of the key goes, a map's mark included (COMPAT B15). */
+int batch_add_clear(rouse_batch *batch, const rouse_key *key, rouse_error *err);
+bool batch_is_clear_at(const rouse_batch *batch, size_t i);
+
 /* Reading a batch. Borrowed. */
 const rouse_key *batch_key_at(const rouse_batch *batch, size_t i);
 bool batch_base(const rouse_batch *batch, uint64_t *ret_base);

@@ -14,7 +14,7 @@ rouse_batch *rouse_batch_new(void)
 
 static void release_update(const rouse_key *key, void *update)
 {
-    if (key->release_update)
+    if (update && key->release_update)
         key->release_update(update);
 }
 
@@ -39,6 +39,19 @@ static int reserve(rouse_batch *batch, size_t more, rouse_error *err)
     batch->items = items;
     batch->cap = cap;
     return 0;
+}
+
+int batch_add_clear(rouse_batch *batch, const rouse_key *key, rouse_error *err)
+{
+    int code = reserve(batch, 1, err);
+    if (code == 0)
+        batch->items[batch->count++] = (struct batch_item){.key = key};
+    return code;
+}
+
+bool batch_is_clear_at(const rouse_batch *batch, size_t i)
+{
+    return !batch->items[i].update;
 }
 
 int rouse_batch_add(rouse_batch *batch, const rouse_key *key, void *update, rouse_error *err)

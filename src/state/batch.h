@@ -6,7 +6,7 @@
 
 struct batch_item {
     const rouse_key *key;
-    void *update; /* owned */
+    void *update; /* owned; NULL: clear the key */
 };
 
 struct rouse_batch {

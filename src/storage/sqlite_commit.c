@@ -64,7 +64,7 @@ static int write_batch(struct committing *c, const struct sqlite_place *place, r
     code = sqlite_write_changes(c->s, place, changes.items, changes.count, err);
     state_changes_done(&changes);
     for (size_t i = 0; i < rouse_batch_count(batch) && code == 0; i++)
-        code = sqlite_mark_map(c->s, place, batch_key_at(batch, i), err);
+        code = batch_is_clear_at(batch, i) ? 0 : sqlite_mark_map(c->s, place, batch_key_at(batch, i), err);
     return code;
 }
 

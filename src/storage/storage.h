@@ -17,6 +17,9 @@ struct storage_keys {
 };
 
 const rouse_key *storage_find_key(const struct storage_keys *keys, const char *name);
+/* ROUSE_EINVAL: a key without a name or one of its functions. ROUSE_ECONFLICT: its name is taken. */
+int storage_check_key(const rouse_key *key, rouse_error *err);
+int storage_add_key(struct storage_keys *keys, const rouse_key *key, rouse_error *err);
 
 /* ---- the interface of a backend ---- */
 
@@ -131,6 +134,13 @@ struct storage_hook { /* only ever appended, so a reader who knows the count nee
     struct storage_hook *next;
 };
 
+struct storage_plugin { /* what rouse_store_install brought */
+    struct storage_plugin *next;
+    size_t n_keys;
+    const rouse_key **keys; /* in this block of memory, behind it the name */
+    char *name;
+};
+
 struct rouse_store {
     pid_t process; /* a child after fork must not touch what it inherited */
     char *directory;
@@ -138,6 +148,7 @@ struct rouse_store {
     bool read_only;
     pthread_mutex_t lock; /* everything below; error-checking, so that a callback that calls the store is told */
     struct storage_keys keys;
+    struct storage_plugin *plugins;
     struct storage_hook *hooks, **last_hook;
     size_t n_hooks;
     const struct storage_backend *ops;

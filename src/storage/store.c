@@ -46,6 +46,11 @@ static void store_free(rouse_store *store)
         free(store->hooks);
         store->hooks = next;
     }
+    while (store->plugins) {
+        struct storage_plugin *next = store->plugins->next;
+        free(store->plugins);
+        store->plugins = next;
+    }
     free(store->keys.items);
     free(store->directory);
     pthread_mutex_destroy(&store->lock);
@@ -103,7 +108,7 @@ const rouse_platform *rouse_store_platform(const rouse_store *store)
     return store->platform;
 }
 
-static int check_key(const rouse_key *key, rouse_error *err)
+int storage_check_key(const rouse_key *key, rouse_error *err)
 {
     if (!key || !key->name || !*key->name || strlen(key->name) > KEY_NAME_MAX)
         return rouse_fail(err, ROUSE_EINVAL, "a key needs a name of 1 to %d bytes", KEY_NAME_MAX);
@@ -112,7 +117,7 @@ static int check_key(const rouse_key *key, rouse_error *err)
     return 0;
 }
 
-static int add_key(struct storage_keys *keys, const rouse_key *key, rouse_error *err)
+int storage_add_key(struct storage_keys *keys, const rouse_key *key, rouse_error *err)
 {
     if (storage_find_key(keys, key->name))
         return rouse_fail(err, ROUSE_ECONFLICT, "key already registered: %s", key->name);
@@ -126,12 +131,12 @@ static int add_key(struct storage_keys *keys, const rouse_key *key, rouse_error 
 
 int rouse_store_register(rouse_store *store, const rouse_key *key, rouse_error *err)
 {
-    int code = check_key(key, err);
+    int code = storage_check_key(key, err);
     if (code == 0)
         code = store_enter(store, err);
     if (code < 0)
         return code;
-    code = add_key(&store->keys, key, err);
+    code = storage_add_key(&store->keys, key, err);
     store_leave(store);
     return code;
 }

@@ -126,13 +126,13 @@ static int commit_ending(rouse_manager *m, const char *thread, rouse_task *end, 
     if (code < 0)
         return code;
     rouse_batch *batch = rouse_batch_new();
-    void *update = batch ? rouse_task_upsert(end) : NULL;
+    rouse_task_update *update = batch ? rouse_task_upsert(end) : NULL;
     if (!update) {
         rouse_batch_free(batch);
         return rouse_fail_memory(err);
     }
     rouse_error why = {0};
-    code = rouse_batch_add(batch, &rouse_task_state_key, update, &why);
+    code = rouse_task_state_add(batch, update, &why);
     rouse_post post = {.thread = thread, .task_id = end->task_id, .json = buf_text(event)};
     rouse_commit commit = {.thread = thread, .batch = batch, .posts = &post, .n_posts = 1};
     if (code == 0)

@@ -4,13 +4,13 @@
 
 #include "rouse/task.h"
 
-struct state_update {   /* background_task_state */
+struct rouse_task_update { /* background_task_state */
     bool replace;       /* ReplaceAll; else Upsert of the one task */
     rouse_task **tasks; /* owned */
     size_t count, cap;
 };
 
-struct view_update {  /* background_tasks */
+struct rouse_view_update { /* background_tasks */
     rouse_view *view; /* Replace; NULL = Clear */
 };
 

@@ -203,8 +203,8 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     if (code < 0)
         return code;
     manager_at(s->manager, STEP_SPEC);
-    void *update = rouse_task_upsert(&s->record);
-    code = update ? rouse_batch_add(s->batch, &rouse_task_state_key, update, err) : rouse_fail_memory(err);
+    rouse_task_update *update = rouse_task_upsert(&s->record);
+    code = update ? rouse_task_state_add(s->batch, update, err) : rouse_fail_memory(err);
     commit->batch = s->batch;
     return code;
 }

@@ -12,7 +12,7 @@
 
 static void update_release(void *update)
 {
-    struct state_update *u = update;
+    rouse_task_update *u = update;
     if (!u)
         return;
     for (size_t i = 0; i < u->count; i++)
@@ -21,16 +21,16 @@ static void update_release(void *update)
     free(u);
 }
 
-static struct state_update *update_new(bool replace)
+static rouse_task_update *update_new(bool replace)
 {
-    struct state_update *u = calloc(1, sizeof *u);
+    rouse_task_update *u = calloc(1, sizeof *u);
     if (u)
         u->replace = replace;
     return u;
 }
 
 /* Takes task, which may be NULL when there was no memory for it. */
-static int update_add(struct state_update *u, rouse_task *task)
+static int update_add(rouse_task_update *u, rouse_task *task)
 {
     if (task && u->count == u->cap) {
         size_t cap = u->cap ? u->cap * 2 : 1;
@@ -48,9 +48,9 @@ static int update_add(struct state_update *u, rouse_task *task)
     return 0;
 }
 
-static void *update_of(bool replace, const rouse_task *const *tasks, size_t count)
+static rouse_task_update *update_of(bool replace, const rouse_task *const *tasks, size_t count)
 {
-    struct state_update *u = update_new(replace);
+    rouse_task_update *u = update_new(replace);
     for (size_t i = 0; u && i < count; i++) {
         if (update_add(u, rouse_task_copy(tasks[i])) < 0) {
             update_release(u);
@@ -60,12 +60,12 @@ static void *update_of(bool replace, const rouse_task *const *tasks, size_t coun
     return u;
 }
 
-void *rouse_task_upsert(const rouse_task *task)
+rouse_task_update *rouse_task_upsert(const rouse_task *task)
 {
     return update_of(false, &task, 1);
 }
 
-void *rouse_task_replace_all(const rouse_task *const *tasks, size_t count)
+rouse_task_update *rouse_task_replace_all(const rouse_task *const *tasks, size_t count)
 {
     return update_of(true, tasks, count);
 }
@@ -153,7 +153,7 @@ static int upsert(rouse_edit *edit, const rouse_task *task, rouse_error *err)
 
 static int state_reduce(rouse_edit *edit, const void *update, rouse_error *err)
 {
-    const struct state_update *u = update;
+    const rouse_task_update *u = update;
     if (!u->replace)
         return upsert(edit, u->tasks[0], err);
     int code = rouse_edit_clear(edit, err);
@@ -173,7 +173,7 @@ static int add_entry(void *userdata, const char *name, struct jslice json, rouse
     return code;
 }
 
-static int decode_upsert(struct jslice content, struct state_update *u, rouse_error *err)
+static int decode_upsert(struct jslice content, rouse_task_update *u, rouse_error *err)
 {
     void *task;
     int code = state_decode(NULL, content.at, content.len, &task, err);
@@ -192,7 +192,7 @@ static int state_decode_update(const char *json, size_t len, void **ret_update, 
         return code;
     if (!content.at)
         return rouse_fail(err, ROUSE_EDATA, "update '%s' needs a value", names[which]);
-    struct state_update *u = update_new(which == 1);
+    rouse_task_update *u = update_new(which == 1);
     if (!u)
         return rouse_fail_memory(err);
     code = which == 1 ? document_entries("tasks", content.at, content.len, add_entry, u, err)

@@ -163,16 +163,16 @@ static int view_decode(const char *entry, const char *json, size_t len, void **r
 
 static void view_update_release(void *update)
 {
-    struct view_update *u = update;
+    rouse_view_update *u = update;
     if (u)
         view_release(u->view);
     free(u);
 }
 
 /* Takes view, which may be NULL for Clear. */
-static struct view_update *view_update_of(struct view *view)
+static rouse_view_update *view_update_of(struct view *view)
 {
-    struct view_update *u = calloc(1, sizeof *u);
+    rouse_view_update *u = calloc(1, sizeof *u);
     if (!u)
         view_release(view);
     else
@@ -180,20 +180,20 @@ static struct view_update *view_update_of(struct view *view)
     return u;
 }
 
-void *rouse_view_replace(const rouse_view_entry *entries, size_t count)
+rouse_view_update *rouse_view_replace(const rouse_view_entry *entries, size_t count)
 {
     struct view *view = view_copy(entries, count);
     return view ? view_update_of(view) : NULL;
 }
 
-void *rouse_view_clear(void)
+rouse_view_update *rouse_view_clear(void)
 {
     return view_update_of(NULL);
 }
 
 static int view_reduce(rouse_edit *edit, const void *update, rouse_error *err)
 {
-    const struct view_update *u = update;
+    const rouse_view_update *u = update;
     struct view *v = u->view ? view_copy(u->view->entries, u->view->count) : view_new(0);
     return v ? rouse_edit_put(edit, NULL, v, err) : rouse_fail_memory(err);
 }
@@ -212,7 +212,7 @@ static int view_decode_update(const char *json, size_t len, void **ret_update, r
         code = rouse_fail(err, ROUSE_EDATA, "update 'Clear' has no value");
     if (code < 0)
         return code;
-    struct view_update *u = view_update_of(view);
+    rouse_view_update *u = view_update_of(view);
     if (!u)
         return rouse_fail_memory(err);
     *ret_update = u;

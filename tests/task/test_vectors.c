@@ -142,7 +142,7 @@ static int state_update_codec(const char *json, size_t len, char **ret_text, rou
     int code = rouse_task_state_key.decode_update(json, len, &update, err);
     if (code < 0)
         return code;
-    const struct state_update *u = update;
+    const rouse_task_update *u = update;
     buf_adds(&out, u->replace ? "{\"ReplaceAll\":{\"tasks\":{" : "{\"Upsert\":");
     for (size_t i = 0; i < u->count; i++) {
         if (u->replace)
@@ -161,7 +161,7 @@ static int view_update_codec(const char *json, size_t len, char **ret_text, rous
     int code = rouse_view_key.decode_update(json, len, &update, err);
     if (code < 0)
         return code;
-    const struct view_update *u = update;
+    const rouse_view_update *u = update;
     char *view = u->view ? rouse_view_key.encode(u->view, err) : NULL;
     if (view)
         buf_addf(&out, "{\"Replace\":%s}", view);
