@@ -178,7 +178,12 @@ ROUSE_API void rouse_task_list_free(rouse_task_list *list);
 /* Any running task owned by the thread (COMPAT B56)? 1, 0 or an error. */
 ROUSE_API int rouse_task_has_running(rouse_manager *manager, const char *thread, rouse_error *err);
 
-typedef enum rouse_until { ROUSE_UNTIL_ENDED = 0, ROUSE_UNTIL_READY } rouse_until;
+typedef enum rouse_until {
+    ROUSE_UNTIL_ENDED = 0,
+    ROUSE_UNTIL_READY,
+    ROUSE_UNTIL_MATCH, /* a line of its output matches rouse_wait.match */
+    ROUSE_UNTIL_IDLE   /* it printed nothing for rouse_wait.idle_ms, counted from its last output or from the call */
+} rouse_until;
 typedef struct rouse_wait {        /* zero means default */
     const char *thread;            /* where names are looked up; with count 0: all running tasks of the thread */
     const char *const *ids;        /* ids or names */
@@ -188,11 +193,24 @@ typedef struct rouse_wait {        /* zero means default */
     bool has_timeout;
     uint64_t timeout_ms;
     int wake_fd;                   /* 0 = none; else returns with ROUSE_EINTERRUPTED when it becomes readable */
+    const char *match;             /* with ROUSE_UNTIL_MATCH: POSIX extended regular expression without back-references. Held
+                                      against each line as it is read by people (without escape sequences and redraws), its
+                                      first 4096 bytes; against one without an end when the task has ended or is silent */
+    uint64_t match_from;           /* offset to begin at; 0 = all output that is kept */
+    uint64_t idle_ms;              /* with ROUSE_UNTIL_IDLE */
 } rouse_wait;
 /* Sleeps until it holds. *ret_list: the tasks as they are then, in the order asked for (Returns rouse_task_list_free); also
- * set when it returns ROUSE_ETIMEOUT. A task that ended is never waited for, also not for ready. */
+ * set when it returns ROUSE_ETIMEOUT. A task that ended is never waited for, also not for ready, match or idle.
+ * ROUSE_EINVAL (pattern), ROUSE_ENOTFOUND, ROUSE_ELIMIT, errors of the store. */
 ROUSE_API int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list,
                               rouse_error *err);
+
+typedef struct rouse_found {
+    uint64_t offset;  /* where the line begins in the output */
+    const char *line; /* cleaned, its first 4096 bytes */
+} rouse_found;
+/* What matched in task i of a list that a wait with ROUSE_UNTIL_MATCH gave; NULL when nothing did. Borrowed until free. */
+ROUSE_API const rouse_found *rouse_task_list_found(const rouse_task_list *list, size_t i);
 
 typedef struct rouse_cancel { /* zero means default */
     const char *thread;       /* where names are looked up */

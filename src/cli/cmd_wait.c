@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
+#include "cli/text.h"
 #include "base/utf8.h"
 
 struct wait_options {
@@ -17,13 +18,33 @@ struct wait_options {
 static const struct option_row rows[] = {
     {"any", 0, FLAG(struct wait_options, any), NULL, "one of them is enough"},
     {"all", 0, FLAG(struct wait_options, all), NULL, "all of them; the default"},
-    {"until", 'u', TEXT(struct wait_options, until), "WHAT", "ended (the default) or ready"},
+    {"until", 'u', TEXT(struct wait_options, until), "WHAT", "ended (the default), ready, match:RE, idle:DUR"},
     {"timeout", 't', DURATION(struct wait_options, timeout), "DUR", "give up after this long, with status 124"},
     ROW_THREAD,
     ROW_STORE,
     ROW_JSON,
     ROW_END,
 };
+
+static int read_until(const struct cli *cli, const char *text, rouse_wait *wait, rouse_error *err)
+{
+    if (strcmp(text, "ended") == 0)
+        return 0;
+    if (strcmp(text, "ready") == 0) {
+        wait->until = ROUSE_UNTIL_READY;
+        return 0;
+    }
+    if (strncmp(text, "match:", 6) == 0) {
+        wait->until = ROUSE_UNTIL_MATCH;
+        wait->match = text + 6;
+        return 0;
+    }
+    if (strncmp(text, "idle:", 5) == 0) {
+        wait->until = ROUSE_UNTIL_IDLE;
+        return text_read_duration(text + 5, &wait->idle_ms, err);
+    }
+    return cli_misuse(cli, err, "--until '%.40s' is none of: ended, ready, match:RE, idle:DUR", text);
+}
 
 static int read_options(const struct cli *cli, const struct wait_options *o, rouse_wait *wait, rouse_error *err)
 {
@@ -36,12 +57,7 @@ static int read_options(const struct cli *cli, const struct wait_options *o, rou
         .has_timeout = o->timeout.given,
         .timeout_ms = o->timeout.ms,
     };
-    if (!o->until || strcmp(o->until, "ended") == 0)
-        return 0;
-    if (strcmp(o->until, "ready") != 0)
-        return cli_misuse(cli, err, "--until '%.40s' is neither ended nor ready", o->until);
-    wait->until = ROUSE_UNTIL_READY;
-    return 0;
+    return o->until ? read_until(cli, o->until, wait, err) : 0;
 }
 
 static int print_json(const rouse_task_list *list, bool timed_out, rouse_error *err)
@@ -54,13 +70,16 @@ static int print_json(const rouse_task_list *list, bool timed_out, rouse_error *
     return code;
 }
 
-static void print_line(const rouse_task *task)
+static void print_line(const rouse_task *task, const rouse_found *found)
 {
     struct buf line = BUF_INIT(0);
     char plain[4096];
     task_add_label(&line, task);
     buf_adds(&line, ": ");
-    task_add_outcome(&line, task);
+    if (found)
+        buf_addf(&line, "matched at %llu: %s", (unsigned long long)found->offset, found->line);
+    else
+        task_add_outcome(&line, task);
     utf8_copy_printable(plain, sizeof plain, buf_text(&line));
     puts(plain);
     buf_done(&line);
@@ -71,18 +90,19 @@ static int print(const struct cli *cli, const rouse_task_list *list, bool timed_
     if (cli->common.json)
         return print_json(list, timed_out, err);
     for (size_t i = 0; i < rouse_task_list_count(list); i++)
-        print_line(rouse_task_list_at(list, i));
+        print_line(rouse_task_list_at(list, i), rouse_task_list_found(list, i));
     if (rouse_task_list_count(list) == 0 && terminal_is(stdout))
         printf("nothing is running in thread %s\n", cli->thread);
     return 0;
 }
 
-/* Of one task that was asked for, its own status; of several, whether all that ended ended well. */
+/* Of one task that was asked for, its own status; of several, whether all that ended ended well. What was found counts as
+ * well as a good end. */
 static int status_of(const rouse_task_list *list, bool one)
 {
     for (size_t i = 0; i < rouse_task_list_count(list); i++) {
         const rouse_task *task = rouse_task_list_at(list, i);
-        if (rouse_status_is_terminal(task->status) && task->status != ROUSE_COMPLETED)
+        if (rouse_status_is_terminal(task->status) && task->status != ROUSE_COMPLETED && !rouse_task_list_found(list, i))
             return one ? task_exit_status(task) : 1;
     }
     return 0;
@@ -116,12 +136,15 @@ const struct command cmd_wait = {
     .summary = "sleep until tasks have ended, or are ready",
     .text = "Without an id or name: all that run in the thread. Prints how each of them is then. Exits with the task's own status\n"
             "when there is one; with several, 0 if all that ended completed, else 1; 124 when the time was up. A task that ended\n"
-            "is never waited for, also not for ready.",
+            "is never waited for, also not for ready.\n"
+            "match:RE holds once a line of output, as people read it, matches the extended regular expression RE; idle:DUR once\n"
+            "nothing was printed for so long, counted from now at the earliest.",
     .options = rows,
     .options_size = sizeof(struct wait_options),
     .examples = (const struct example[]){{"rouse wait build && ./deploy", "go on when it ended well"},
                                          {"rouse wait --any --timeout 1m bg_3 bg_4", "whichever ends first"},
                                          {"rouse wait --until ready web", "its --ready-when has matched"},
+                                         {"rouse wait --until 'match:listening on' web", "once it says so"},
                                          {NULL, NULL}},
     .max_operands = SIZE_MAX,
     .run = run,

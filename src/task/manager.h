@@ -54,8 +54,8 @@ bool task_is_id(const char *text);
 /* Reads what only the running process knows (stage, ready, output) into a running record that the caller owns. */
 void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
 
-/* A list of tasks that it takes over on success. ROUSE_ENOMEM. */
-int task_list_of(rouse_task **tasks, size_t count, rouse_task_list **ret_list, rouse_error *err);
+/* A list of tasks that it takes over on success, with what was found in each (or NULL). ROUSE_ENOMEM. */
+int task_list_of(rouse_task **tasks, size_t count, rouse_found *found, rouse_task_list **ret_list, rouse_error *err);
 
 /* ROUSE_EINVAL when it may not name a task. */
 int task_check_name(const char *name, rouse_error *err);

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "task/manager.h"
+#include "task/watch.h"
 
 struct rouse_task_list {
     rouse_task **items;
     size_t count, cap;
+    rouse_found *found; /* one for each item, or NULL */
 };
 
 void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
@@ -207,22 +208,28 @@ const rouse_task *rouse_task_list_at(const rouse_task_list *list, size_t i)
     return list->items[i];
 }
 
+const rouse_found *rouse_task_list_found(const rouse_task_list *list, size_t i)
+{
+    return list->found && list->found[i].line ? &list->found[i] : NULL;
+}
+
 void rouse_task_list_free(rouse_task_list *list)
 {
     if (!list)
         return;
     for (size_t i = 0; i < list->count; i++)
         rouse_task_free(list->items[i]);
+    watch_found_free(list->found, list->count);
     free(list->items);
     free(list);
 }
 
-int task_list_of(rouse_task **tasks, size_t count, rouse_task_list **ret_list, rouse_error *err)
+int task_list_of(rouse_task **tasks, size_t count, rouse_found *found, rouse_task_list **ret_list, rouse_error *err)
 {
     rouse_task_list *list = calloc(1, sizeof *list);
     if (!list)
         return rouse_fail_memory(err);
-    *list = (rouse_task_list){.items = tasks, .count = count, .cap = count};
+    *list = (rouse_task_list){.items = tasks, .count = count, .cap = count, .found = found};
     *ret_list = list;
     return 0;
 }

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
-#include "task/manager.h"
+#include "task/watch.h"
 
 #define UNSETTLED_POLL_MS 20 /* the one state that nothing tells the end of */
 
@@ -19,6 +19,7 @@ struct waiter {
     int *fds;           /* to their supervisors, -1 = none */
     struct pollfd *polls;
     size_t count;
+    struct watch watch; /* of their output, for match and idle */
     int bell;
     bool unsettled; /* some running task has no supervisor to listen to: it is being started, or has just died */
     uint64_t deadline;
@@ -32,7 +33,8 @@ static uint64_t mono(const struct waiter *w)
 static bool holds(const struct waiter *w, size_t i)
 {
     const rouse_task *task = w->tasks[i];
-    return rouse_status_is_terminal(task->status) || (w->wait->until == ROUSE_UNTIL_READY && task->ext.ready);
+    return rouse_status_is_terminal(task->status) || (w->wait->until == ROUSE_UNTIL_READY && task->ext.ready) ||
+           watch_holds(&w->watch, i);
 }
 
 static bool is_over(const struct waiter *w)
@@ -51,7 +53,7 @@ static int reload(struct waiter *w, size_t i, rouse_error *err)
         return code;
     rouse_task_free(w->tasks[i]);
     w->tasks[i] = now;
-    return 0;
+    return rouse_status_is_terminal(now->status) ? watch_end(&w->watch, i, now->task_id, err) : 0;
 }
 
 static int listen_to(struct waiter *w, size_t i, rouse_error *err)
@@ -70,6 +72,8 @@ static int look(struct waiter *w, size_t i, rouse_error *err)
     if (holds(w, i))
         return 0;
     int code = reload(w, i, err);
+    if (code == 0 && !holds(w, i))
+        code = watch_begin(&w->watch, i, w->tasks[i]->task_id, err);
     if (code < 0 || holds(w, i) || w->fds[i] >= 0)
         return code;
     if (listen_to(w, i, NULL) < 0) {
@@ -112,9 +116,11 @@ static int hear(struct waiter *w, size_t i, rouse_error *err)
 static int time_left(const struct waiter *w)
 {
     int left = w->unsettled ? UNSETTLED_POLL_MS : -1;
-    if (w->wait->has_timeout) {
+    uint64_t due = watch_due(&w->watch);
+    due = w->wait->has_timeout && w->deadline < due ? w->deadline : due;
+    if (due < UINT64_MAX) {
         uint64_t now = mono(w);
-        uint64_t ms = w->deadline > now ? w->deadline - now : 0;
+        uint64_t ms = due > now ? due - now : 0;
         int bounded = ms > 3600000 ? 3600000 : (int)ms;
         left = left < 0 || bounded < left ? bounded : left;
     }
@@ -128,7 +134,8 @@ static int sleep_once(struct waiter *w, rouse_error *err)
         p[i] = (struct pollfd){.fd = w->fds[i], .events = POLLIN};
     p[w->count] = (struct pollfd){.fd = w->bell, .events = POLLIN};
     p[w->count + 1] = (struct pollfd){.fd = w->wait->wake_fd > 0 ? w->wait->wake_fd : -1, .events = POLLIN};
-    int n = poll(p, (nfds_t)w->count + 2, time_left(w));
+    p[w->count + 2] = (struct pollfd){.fd = w->watch.changes, .events = POLLIN};
+    int n = poll(p, (nfds_t)w->count + 3, time_left(w));
     if (n < 0 && errno != EINTR)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot sleep");
     if (manager_interrupted(w->manager) || (n > 0 && p[w->count + 1].revents))
@@ -141,6 +148,8 @@ static int sleep_once(struct waiter *w, rouse_error *err)
     bool rang = n > 0 && p[w->count].revents;
     if (rang)
         rouse_store_bell_clear(w->bell);
+    if (code == 0)
+        code = watch_look(&w->watch, err);
     return code == 0 && (rang || w->unsettled) ? look_at_all(w, err) : code;
 }
 
@@ -200,13 +209,18 @@ static int open_waiter(struct waiter *w, rouse_error *err)
     if (code < 0)
         return code;
     w->fds = malloc((w->count + 1) * sizeof *w->fds);
-    w->polls = malloc((w->count + 2) * sizeof *w->polls);
+    w->polls = malloc((w->count + 3) * sizeof *w->polls);
     if (!w->fds || !w->polls)
         return rouse_fail_memory(err);
     for (size_t i = 0; i < w->count; i++)
         w->fds[i] = -1;
     w->deadline = mono(w) + w->wait->timeout_ms;
-    return 0;
+    code = watch_open(&w->watch, w->manager, w->wait, w->count, err);
+    for (size_t i = 0; code == 0 && i < w->count; i++) {
+        if (rouse_status_is_terminal(w->tasks[i]->status))
+            code = watch_end(&w->watch, i, w->tasks[i]->task_id, err);
+    }
+    return code;
 }
 
 static void close_waiter(struct waiter *w)
@@ -218,24 +232,36 @@ static void close_waiter(struct waiter *w)
     free(w->fds);
     free(w->polls);
     free(w->tasks);
+    watch_close(&w->watch);
     fd_close(&w->bell);
+}
+
+static int hand_over(struct waiter *w, rouse_task_list **ret_list, rouse_error *err)
+{
+    rouse_task_list *list;
+    rouse_found *found;
+    int code = watch_found(&w->watch, &found, err);
+    if (code < 0)
+        return code;
+    code = task_list_of(w->tasks, w->count, found, &list, err);
+    if (code < 0) {
+        watch_found_free(found, w->count);
+        return code;
+    }
+    *ret_list = list;
+    w->tasks = NULL;
+    return 0;
 }
 
 int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
 {
-    struct waiter w = {.manager = manager, .wait = wait, .bell = -1};
+    struct waiter w = {.manager = manager, .wait = wait, .bell = -1, .watch = {.changes = -1}};
     int code = open_waiter(&w, err);
     if (code == 0)
         code = wait_until_over(&w, err);
     if (ret_list && (code == 0 || code == ROUSE_ETIMEOUT)) {
-        rouse_task_list *list;
-        int made = task_list_of(w.tasks, w.count, &list, err);
-        if (made == 0) {
-            *ret_list = list;
-            w.tasks = NULL;
-        } else {
-            code = made;
-        }
+        int made = hand_over(&w, ret_list, err);
+        code = made < 0 ? made : code;
     }
     close_waiter(&w);
     return code;
