@@ -1,5 +1,5 @@
 /* The pure half of a commit: run a batch's reducers over a source of old values and say what changed. And what a store
- * needs to build snapshots and read batches. */
+ * needs to read batches. */
 #ifndef STATE_APPLY_H
 #define STATE_APPLY_H
 
@@ -59,9 +59,5 @@ bool batch_is_clear_at(const rouse_batch *batch, size_t i);
 const rouse_key *batch_key_at(const rouse_batch *batch, size_t i);
 bool batch_base(const rouse_batch *batch, uint64_t *ret_base);
 bool batch_is_empty(const rouse_batch *batch);
-
-/* Building a snapshot. snapshot_add Takes cell, also on failure; entry is copied, NULL for a scalar. Add in order. */
-rouse_snapshot *snapshot_new(uint64_t revision);
-int snapshot_add(rouse_snapshot *snapshot, const rouse_key *key, const char *entry, struct cell *cell, rouse_error *err);
 
 #endif

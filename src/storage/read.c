@@ -4,21 +4,25 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "state/set.h"
 #include "storage/storage.h"
 
 /* ---- snapshots ---- */
 
 struct gathering {
     const struct storage_keys *keys;
-    uint64_t revision;
-    rouse_snapshot *snapshot; /* made once the revision is known */
+    uint64_t revision, seq;
+    struct state_set set;
 };
 
-static bool start_snapshot(struct gathering *g)
+static int gather_entry(struct gathering *g, struct state_slot *slot, const char *entry, struct cell *cell, rouse_error *err)
 {
-    if (!g->snapshot)
-        g->snapshot = snapshot_new(g->revision);
-    return g->snapshot != NULL;
+    struct ptree_item *item = ptree_item_new(entry, ++g->seq, cell);
+    int code = item && state_set_reserve(&g->set, 1) == 0 ? 0 : rouse_fail_memory(err);
+    if (code == 0)
+        state_set_put(&g->set, slot, item);
+    ptree_item_unref(item);
+    return code;
 }
 
 static int gather(void *userdata, const struct storage_row *row, rouse_error *err)
@@ -27,26 +31,31 @@ static int gather(void *userdata, const struct storage_row *row, rouse_error *er
     const rouse_key *key = storage_row_key(g->keys, row);
     if (!key)
         return 0;
-    if (!start_snapshot(g))
-        return rouse_fail_memory(err);
+    struct state_slot *slot = state_set_slot(&g->set, key);
     struct cell *cell;
-    int code = storage_row_cell(key, row, &cell, err);
+    int code = slot ? storage_row_cell(key, row, &cell, err) : rouse_fail_memory(err);
     if (code < 0)
         return code;
-    return snapshot_add(g->snapshot, key, key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL, cell, err);
+    if (key->shape == ROUSE_SHAPE_MAP)
+        return gather_entry(g, slot, row->entry, cell, err);
+    state_set_scalar(slot, cell);
+    cell_unref(cell);
+    return 0;
 }
 
 static int take_snapshot(rouse_store *store, const char *thread, const char *run, rouse_snapshot **ret_snapshot,
                          rouse_error *err)
 {
     struct gathering g = {.keys = &store->keys};
+    rouse_snapshot *snapshot = NULL;
     int code = store->ops->values(store->backend, thread, run ? run : "", true, &g.revision, gather, &g, err);
-    if (code == 0 && !start_snapshot(&g))
-        code = rouse_fail_memory(err);
-    if (code < 0)
-        rouse_snapshot_unref(g.snapshot);
-    else
-        *ret_snapshot = g.snapshot;
+    if (code == 0)
+        snapshot = state_set_snapshot(g.revision, &g.set, NULL);
+    state_set_done(&g.set);
+    if (code == 0 && !snapshot)
+        return rouse_fail_memory(err);
+    if (code == 0)
+        *ret_snapshot = snapshot;
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include "json/value.h"
 #include "state/apply.h"
 #include "state/document.h"
+#include "state/set.h"
 #include "support/fail_alloc.h"
 #include "support/shelf.h"
 #include "task/event.h"
@@ -148,18 +149,33 @@ static int apply_view(rouse_error *err)
     return apply(&rouse_view_key, fill_view_batch, err);
 }
 
+static int add_entry(struct state_set *set, int i, rouse_error *err)
+{
+    char name[16];
+    rouse_task *copy = rouse_task_copy(task);
+    struct cell *cell = copy ? cell_new(&rouse_task_state_key, copy) : NULL;
+    struct state_slot *slot = state_set_slot(set, &rouse_task_state_key);
+    snprintf(name, sizeof name, "bg_%d", i);
+    struct ptree_item *item = cell ? ptree_item_new(name, (uint64_t)i, cell) : NULL;
+    int code = item && slot && state_set_reserve(set, 1) == 0 ? 0 : rouse_fail_memory(err);
+    if (code == 0)
+        state_set_put(set, slot, item);
+    ptree_item_unref(item);
+    return code;
+}
+
 static int snapshots(rouse_error *err)
 {
-    rouse_snapshot *s = snapshot_new(1);
-    int code = s ? 0 : rouse_fail_memory(err);
+    struct state_set set = {0};
+    int code = 0;
     for (int i = 0; i < 20 && code == 0; i++) {
-        char name[16];
-        rouse_task *copy = rouse_task_copy(task);
-        struct cell *cell = copy ? cell_new(&rouse_task_state_key, copy) : NULL;
-        snprintf(name, sizeof name, "bg_%d", i);
-        code = cell ? snapshot_add(s, &rouse_task_state_key, name, cell, err) : rouse_fail_memory(err);
+        code = add_entry(&set, i, err);
+        rouse_snapshot *s = code == 0 ? state_set_snapshot(1, &set, NULL) : NULL;
+        if (code == 0 && !s)
+            code = rouse_fail_memory(err);
+        rouse_snapshot_unref(s);
     }
-    rouse_snapshot_unref(s);
+    state_set_done(&set);
     return code;
 }
 
