@@ -1,8 +1,9 @@
 # rouse: the targets people use. meson does the work in build/; this file only names it.
 BUILD  := build
+BENCH  := build-bench
 PREFIX ?= /usr/local
 
-.PHONY: build demo check test install uninstall setup clean help
+.PHONY: build demo check test bench install uninstall setup clean help
 build:
 	@tools/setup.sh missing build
 	@tools/build.sh $(BUILD)
@@ -12,6 +13,7 @@ help:
 	@echo 'make demo       installs what is missing, builds, and tells the main job as a story that checks itself'
 	@echo 'make check      installs what is missing, builds with gcc and clang, runs every test, also under sanitizers'
 	@echo 'make test       builds with gcc and runs every test once'
+	@echo 'make bench      installs what is missing, measures beside floors: a table, and $(BENCH)/bench.json; [ARGS=--help]'
 	@echo 'make setup      installs what make check needs'
 	@echo 'make install    [PREFIX=/usr/local] [DESTDIR=]; make uninstall takes it away again'
 	@echo 'make clean      removes what was built'
@@ -32,6 +34,13 @@ test:
 	@tools/setup.sh missing check
 	@python3 tools/check.py --only gcc
 
+# Warnings are make check's business: the optimiser sees some that are none.
+bench:
+	@tools/setup.sh bench
+	@[ -e $(BENCH)/build.ninja ] || meson setup $(BENCH) -Dbuildtype=release -Dwerror=false >$(BENCH).tmp 2>&1 || { cat $(BENCH).tmp; exit 1; }
+	@ninja -C $(BENCH) bench >$(BENCH)/build.log 2>&1 || { tail -n 40 $(BENCH)/build.log; exit 1; }
+	@bench/run --build $(BENCH) $(ARGS)
+
 install:
 	@tools/setup.sh missing build
 	@tools/install.sh $(BUILD) '$(PREFIX)' '$(DESTDIR)'
@@ -40,4 +49,4 @@ uninstall:
 	@tools/install.sh --remove $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-check
+	rm -rf $(BUILD) build-check $(BENCH)

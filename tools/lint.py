@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FILE_LINES = 800
 FUNCTION_LINES = 80
 LINE_COLUMNS = 140
-FOLDERS = ('include', 'src', 'tests', 'examples')
+FOLDERS = ('include', 'src', 'tests', 'examples', 'bench')
 
 
 def functions(lines):

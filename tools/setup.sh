@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what rouse needs and this machine lacks: nothing when nothing is missing.
 #
-#   setup.sh build | demo | check    what is needed to build, to run the demo, to run all checks
+#   setup.sh build | demo | bench | check    what is needed to build, to run the demo, to measure, to run all checks
 #   setup.sh mock                    only the mock model server of the tests, from npm
 #   setup.sh missing SET             installs nothing; one line and status 1 when something is missing
 set -u
@@ -33,6 +33,8 @@ build libsqlite3-dev have_library sqlite3
 build libcurl4-openssl-dev have_library libcurl
 build libcmocka-dev have_library cmocka
 demo procps have pgrep
+bench task-spooler have tsp
+bench nq have nq
 check clang have clang
 check libclang-rt-14-dev have_clang_runtime
 check git have git
@@ -41,8 +43,8 @@ check npm have npm
 ROWS
 }
 
-in_set() { # NEED SET: each set holds the ones before it
-    case "$2:$1" in build:build | demo:build | demo:demo | check:*) return 0 ;; *) return 1 ;; esac
+in_set() { # NEED SET: all hold build, and check holds all
+    case "$2:$1" in build:build | demo:build | demo:demo | bench:build | bench:bench | check:*) return 0 ;; *) return 1 ;; esac
 }
 
 missing_packages() { # SET
@@ -149,7 +151,7 @@ ensure_mock() {
 }
 
 case "${1:-}" in
-build | demo)
+build | demo | bench)
     ensure_packages "$1"
     ;;
 check)
@@ -168,6 +170,6 @@ packages)
     echo
     ;;
 *)
-    fail "usage: setup.sh build|demo|check|mock|missing SET"
+    fail "usage: setup.sh build|demo|bench|check|mock|missing SET"
     ;;
 esac

@@ -1,0 +1,172 @@
+"""How the rows are measured. Each function here gives a function of a Bench that gives a number, once a round."""
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+
+def program(command, value, **arguments):
+    """What the measuring program prints as `value`."""
+    return lambda bench: bench.values(command, **arguments)[value]
+
+
+def store(command, value, **arguments):
+    """The same on a new SQLite store."""
+    return lambda bench: bench.values(command, place='store', **arguments)[value]
+
+
+def bare_rows(**arguments):
+    return lambda bench: bench.values('bare-rows', place='bare.db', **arguments)['rate']
+
+
+def open_store(finished):
+    def measure(bench):
+        finished_now = bench.scaled(finished)
+        where = bench.kept(f'store-{finished_now}',
+                           lambda path: bench.run('fill', where=path, n=finished_now, running=100))
+        return bench.run('open', where=where, expect=100)['ms']
+    return measure
+
+
+# Processes
+
+def tasks(value, **arguments):
+    return lambda bench: bench.values('tasks', place='store', command=bench.built('bench/bench-true'), **arguments)[value]
+
+
+def bare_spawn(value, **arguments):
+    return lambda bench: bench.values('bare-spawn', command=bench.built('bench/bench-true'), **arguments)[value]
+
+
+def task_spooler(n):
+    """Debian's tsp with two slots: everything is put into its queue, and then waited for."""
+    def measure(bench):
+        count, place = bench.scaled(n), bench.place('tsp')
+        place.mkdir()
+        env = {**os.environ, 'TS_SOCKET': str(place / 'socket'), 'TMPDIR': str(place), 'TS_MAXFINISHED': '10'}
+        true = bench.built('bench/bench-true')
+        subprocess.run(['tsp', '-S', '2'], env=env, check=True)
+        try:
+            start = time.monotonic()
+            for _ in range(count):
+                subprocess.run(['tsp', true], env=env, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(['tsp', '-w'], env=env, check=True)
+            while b'running' in subprocess.run(['tsp', '-l'], env=env, stdout=subprocess.PIPE, check=True).stdout:
+                continue
+            return count / (time.monotonic() - start)
+        finally:
+            subprocess.run(['tsp', '-K'], env=env, check=True)
+            shutil.rmtree(place)
+    return measure
+
+
+def nq(n):
+    """nq runs one queue one after the other; two queues are two at a time."""
+    def measure(bench):
+        count, place = bench.scaled(n), bench.place('nq')
+        true = bench.built('bench/bench-true')
+        queues = [{**os.environ, 'NQDIR': str(place / name)} for name in 'ab']
+        for env in queues:
+            os.makedirs(env['NQDIR'])
+        start = time.monotonic()
+        for i in range(count):
+            subprocess.run(['nq', '-q', true], env=queues[i % 2], stdout=subprocess.DEVNULL, check=True)
+        for env in queues:
+            subprocess.run(['nq', '-w'], env=env, check=True)
+        took = time.monotonic() - start
+        shutil.rmtree(place)
+        return count / took
+    return measure
+
+
+def shim_size(bench):
+    return pathlib.Path(bench.built('rouse-shim')).stat().st_size / 1024
+
+
+def output(size, value='rate'):
+    def measure(bench):
+        got = bench.values('output', place='store', actor=bench.built('bench/bench-actor'), bytes=size)
+        return {**got, 'kept_mib': got['kept'] / 2**20}[value]
+    return measure
+
+
+def bare_output(size):
+    return lambda bench: bench.values('bare-output', place='file', actor=bench.built('bench/bench-actor'), bytes=size)['rate']
+
+
+def wake(value, n):
+    return lambda bench: bench.values('wake', place='store', actor=bench.built('bench/bench-actor'), n=n)[value]
+
+
+def cancel_tree(n):
+    def measure(bench):
+        got = bench.values('cancel', place='store', actor=bench.built('bench/bench-actor'), n=n, grace=100)
+        if got['killed'] < bench.scaled(n) - 1:  # it counts what is left of the tree once the leader has ended
+            raise RuntimeError(f"{got['killed']:.0f} processes ended, {bench.scaled(n)} were there")
+        return got['seconds']
+    return measure
+
+
+def shims_of(store_path):
+    """The supervisors of a store: they are told where its bell is."""
+    for entry in pathlib.Path('/proc').iterdir():
+        try:
+            words = (entry / 'cmdline').read_bytes() if entry.name.isdigit() else b''
+        except OSError:
+            continue
+        if words.startswith(b'rouse-shim\0') and os.fsencode(store_path) in words:
+            yield entry
+
+
+def private_kib(process):
+    rows = (line.split() for line in (process / 'smaps_rollup').read_text().splitlines()[1:])
+    return sum(int(row[1]) for row in rows if row[0] in ('Private_Clean:', 'Private_Dirty:'))
+
+
+def processor_ms(processes):
+    """Time on a processor, to the nanosecond, unlike the ticks in /proc/PID/stat."""
+    return sum(int((process / 'schedstat').read_text().split()[0]) for process in processes) / 1e6
+
+
+def time_of_ls(bench, where, count):
+    """The whole process, five times, the median; all tasks must be there."""
+    command = [bench.built('rouse'), 'ls', '--json', '--all-threads', '--limit', '10000']
+    env = {**os.environ, 'ROUSE_STORE': str(where)}
+    took = []
+    for _ in range(5):
+        start = time.monotonic()
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
+        took.append((time.monotonic() - start) * 1e3)
+        if done.stdout.count(b'"task_id":') != count:
+            raise RuntimeError(f'ls shows {done.stdout.count(b"task_id")} tasks, not {count}')
+    return sorted(took)[2]
+
+
+def look_at_many(bench, where, count):
+    got = {'ls_ms': time_of_ls(bench, where, count)}
+    shims = list(shims_of(where))
+    if len(shims) != count:
+        raise RuntimeError(f'{len(shims)} shims are there, not {count}')
+    got['private_kib'] = sorted(private_kib(shim) for shim in shims)[count // 2]
+    before = processor_ms(shims)
+    time.sleep(2)
+    got['idle_ms'] = processor_ms(shims) - before
+    return got
+
+
+def many(value, n):
+    def measure(bench):
+        def start_and_look():
+            count, where = bench.scaled(n), bench.place('store')
+            with bench.start('many', where=where, n=count, actor=bench.built('bench/bench-actor')) as started:
+                if not started.stdout.readline().startswith(b'started'):
+                    raise RuntimeError('the tasks could not be started')
+                got = look_at_many(bench, where, count)
+                started.communicate()
+            if started.returncode != 0:
+                raise RuntimeError('the tasks could not be ended')
+            shutil.rmtree(where)
+            return got
+        return bench.once(('many', n), start_and_look)[value]
+    return measure
