@@ -63,7 +63,23 @@ void buf_adds(struct buf *b, const char *text)
 
 void buf_addc(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    char *at = buf_reserve(b, 1);
+    if (!at)
+        return;
+    at[0] = c;
+    at[1] = '\0';
+    b->len++;
+}
+
+void buf_addu(struct buf *b, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buf_add(b, digits + at, sizeof digits - at);
 }
 
 void buf_vaddf(struct buf *b, const char *format, va_list args)

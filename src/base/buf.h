@@ -25,6 +25,7 @@ void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *text);
 void buf_addc(struct buf *b, char c);
+void buf_addu(struct buf *b, uint64_t number); /* in decimal digits; for where many are written */
 void buf_addf(struct buf *b, const char *format, ...) ROUSE_PRINTF(2, 3);
 void buf_vaddf(struct buf *b, const char *format, va_list args) ROUSE_PRINTF(2, 0);
 /* Makes room for len more bytes and returns where they go (advance b->len after writing), or NULL. */

@@ -135,12 +135,19 @@ int jfield_read(const struct jfield *row, struct jslice value, struct arena *are
     return rouse_fail(err, ROUSE_EINVAL, "`%s` has no type", row->name);
 }
 
-static size_t find_row(const struct jfields *fields, struct jslice key)
+/* Members mostly come in the table's order: the search begins behind the last one found. */
+static size_t find_row(const struct jfields *fields, struct jslice key, uint64_t seen)
 {
-    size_t i = 0;
-    while (i < fields->count && !jtext_is(key, fields->rows[i].name))
-        i++;
-    return i;
+    size_t from = seen ? (size_t)(64 - __builtin_clzll(seen)) : 0;
+    for (size_t i = from; i < fields->count; i++) {
+        if (jtext_is(key, fields->rows[i].name))
+            return i;
+    }
+    for (size_t i = 0; i < from; i++) {
+        if (jtext_is(key, fields->rows[i].name))
+            return i;
+    }
+    return fields->count;
 }
 
 /* The value behind key, into its place or nowhere. */
@@ -148,7 +155,7 @@ static int take_member(const struct jfields *fields, struct jtext *t, struct jsl
                        struct arena *arena, void *into, rouse_error *err)
 {
     struct jslice value;
-    size_t i = find_row(fields, key);
+    size_t i = find_row(fields, key, *seen);
     if (i == fields->count)
         return fields->strict ? jtext_value(t, &value, err) : jtext_skim(t, &value, err);
     const struct jfield *row = &fields->rows[i];

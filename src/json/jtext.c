@@ -74,25 +74,54 @@ static int scan_unicode(struct jtext *t, enum pass pass, rouse_error *err)
     return 0;
 }
 
+#define EACH_BYTE(c) (UINT64_MAX / 255 * (unsigned char)(c))
+
+/* Is each of 8 bytes ASCII, no control character, no quote and no backslash? x - 1 borrows into the top bit of a byte that
+ * is 0; bytes above it may then look 0 as well, which costs a closer look and no more. */
+static bool all_plain(const char *bytes)
+{
+    uint64_t x;
+    memcpy(&x, bytes, sizeof x);
+    uint64_t quote = x ^ EACH_BYTE('"'), backslash = x ^ EACH_BYTE('\\');
+    uint64_t found = x | (x - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1));
+    return (found & EACH_BYTE(0x80)) == 0;
+}
+
+/* Bytes at text that can stand in a JSON string as they are. Most of every document is read here. */
+static size_t plain_run(const char *text, size_t len)
+{
+    size_t i = 0;
+    for (;;) {
+        while (len - i >= 8 && all_plain(text + i))
+            i += 8;
+        size_t stop = len - i > 8 ? i + 8 : len;
+        while (i < stop) {
+            unsigned char c = (unsigned char)text[i];
+            if (c < 0x20 || c == '"' || c == '\\')
+                return i;
+            size_t n = c < 0x80 ? 1 : utf8_length(text + i, len - i);
+            if (n == 0)
+                return i;
+            i += n;
+        }
+        if (i >= len)
+            return i;
+    }
+}
+
 /* Behind the opening quote. */
 static int scan_string(struct jtext *t, enum pass pass, rouse_error *err)
 {
     while (t->at < t->end) {
-        unsigned char c = (unsigned char)*t->at;
-        if (c == '"') {
-            t->at++;
+        t->at += plain_run(t->at, (size_t)(t->end - t->at));
+        if (t->at >= t->end)
+            break;
+        if (take(t, '"'))
             return 0;
-        }
-        if (c < 0x20)
+        if ((unsigned char)*t->at < 0x20)
             return fail(t, err, "control character in a string");
-        if (c != '\\') {
-            size_t n = utf8_length(t->at, (size_t)(t->end - t->at));
-            if (n == 0)
-                return fail(t, err, "invalid UTF-8");
-            t->at += n;
-            continue;
-        }
-        t->at++;
+        if (!take(t, '\\'))
+            return fail(t, err, "invalid UTF-8");
         if (take(t, 'u')) {
             int code = scan_unicode(t, pass, err);
             if (code < 0)
@@ -455,28 +484,17 @@ static size_t put_escape(const char **at, const char *end, char *out)
     return put_utf8(out, unit);
 }
 
-/* The next character of a checked string, at most 4 bytes: their number. */
-static size_t next_character(const char **at, const char *end, char out[4])
-{
-    if (**at == '\\') {
-        (*at)++;
-        return put_escape(at, end, out);
-    }
-    size_t n = utf8_length(*at, (size_t)(end - *at));
-    memcpy(out, *at, n);
-    *at += n;
-    return n;
-}
-
 bool jtext_is(struct jslice value, const char *text)
 {
     if (jtext_type(value) != JTYPE_STRING)
         return false;
     const char *end = value.at + value.len - 1;
     for (const char *at = value.at + 1; at < end;) {
-        char c[4];
-        size_t n = next_character(&at, end, c);
-        if (strncmp(text, c, n) != 0)
+        char c[4] = {*at};
+        size_t n = 1;
+        if (*at++ == '\\')
+            n = put_escape(&at, end, c);
+        if (*text != c[0] || (n > 1 && strncmp(text, c, n) != 0))
             return false;
         text += n;
     }
@@ -526,22 +544,6 @@ bool jtext_member_text(const char *text, size_t len, const char *name, char *out
     return true;
 }
 
-/* Bytes at text that can stand in a JSON string as they are. */
-static size_t plain_run(const char *text, size_t len)
-{
-    size_t i = 0;
-    while (i < len) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == '"' || c == '\\')
-            break;
-        size_t n = utf8_length(text + i, len - i);
-        if (n == 0)
-            break;
-        i += n;
-    }
-    return i;
-}
-
 /* The one character at text that cannot; how many bytes it has. */
 static size_t add_escaped(struct buf *out, const char *text, size_t len)
 {
@@ -578,7 +580,16 @@ void jtext_add_string(struct buf *out, const char *text, size_t len)
 void jtext_add_name(struct buf *out, const char *name)
 {
     char last = out->len > 0 ? out->data[out->len - 1] : '{';
-    buf_addf(out, last == '{' || last == '[' ? "\"%s\":" : ",\"%s\":", name);
+    size_t len = strlen(name), comma = last != '{' && last != '[';
+    char *at = buf_reserve(out, len + 3 + comma);
+    if (!at)
+        return;
+    if (comma)
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, name, len);
+    memcpy(at + len, "\":", 3); /* with its NUL */
+    out->len += len + 3 + comma;
 }
 
 void jtext_add_raw(struct buf *out, const char *json, size_t len)

@@ -21,7 +21,7 @@ static void add_required(struct buf *out, const char *name, const char *text)
 static void add_u64(struct buf *out, const char *name, uint64_t number)
 {
     jtext_add_name(out, name);
-    buf_addf(out, "%" PRIu64, number);
+    buf_addu(out, number);
 }
 
 static void add_i64(struct buf *out, const char *name, int64_t number)

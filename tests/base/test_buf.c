@@ -23,6 +23,19 @@ static void test_grows_and_terminates(void **state)
     assert_null(b.data);
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(0);
+    buf_addu(&b, 0);
+    buf_addc(&b, ' ');
+    buf_addu(&b, 1700000000000);
+    buf_addc(&b, ' ');
+    buf_addu(&b, UINT64_MAX);
+    assert_string_equal(buf_text(&b), "0 1700000000000 18446744073709551615");
+    buf_done(&b);
+}
+
 static void test_limit_sticks(void **state)
 {
     (void)state;
@@ -62,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows_and_terminates),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_limit_sticks),
         cmocka_unit_test(test_take),
     };

@@ -1,5 +1,7 @@
 #include "support/check.h"
 
+#include <stdio.h>
+
 #include "base/limits.h"
 #include "json/jtext.h"
 
@@ -276,6 +278,47 @@ static void test_written_strings(void **state)
     buf_done(&out);
 }
 
+/* Strings are read many bytes at a time: what needs a closer look must be seen wherever it stands. */
+static void test_every_position(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        bool accepted;
+        const char *written;
+    } rows[] = {
+        {"~", true, "~"},
+        {"\x7f", true, "\x7f"},
+        {"\x1f", false, "\\u001f"},
+        {"\x01", false, "\\u0001"},
+        {"\"", false, "\\\""},
+        {"\\", false, "\\\\"},
+        {"\\n", true, "\\\\n"},
+        {"\xc3\xa9", true, "\xc3\xa9"},
+        {"\xf0\x9f\x98\x80", true, "\xf0\x9f\x98\x80"},
+        {"\x80", false, "\xef\xbf\xbd"},
+        {"\xff", false, "\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        for (int before = 0; before < 20; before++) {
+            for (int behind = 0; behind < 20; behind++) {
+                char text[64], json[80], expected[80];
+                snprintf(text, sizeof text, "%.*s%s%.*s", before, "                    ", rows[i].bytes, behind,
+                         "!!!!!!!!!!!!!!!!!!!!");
+                snprintf(json, sizeof json, "\"%s\"", text);
+                int code = jtext_check(json, strlen(json), NULL, NULL);
+                assert_true((code == 0) == rows[i].accepted);
+                struct buf out = BUF_INIT(0);
+                jtext_add_string(&out, text, strlen(text));
+                snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", before, "                    ", rows[i].written, behind,
+                         "!!!!!!!!!!!!!!!!!!!!");
+                assert_string_equal(buf_text(&out), expected);
+                buf_done(&out);
+            }
+        }
+    }
+}
+
 static void test_written_members(void **state)
 {
     (void)state;
@@ -328,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_whole_numbers),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_written_strings),
+        cmocka_unit_test(test_every_position),
         cmocka_unit_test(test_written_members),
         cmocka_unit_test(test_member_text),
     };
