@@ -129,22 +129,45 @@ def processor_ms(processes):
     return sum(int((process / 'schedstat').read_text().split()[0]) for process in processes) / 1e6
 
 
-def time_of_ls(bench, where, count):
-    """The whole process, five times, the median; all tasks must be there."""
-    command = [bench.built('rouse'), 'ls', '--json', '--all-threads', '--limit', '10000']
-    env = {**os.environ, 'ROUSE_STORE': str(where)}
-    took = []
-    for _ in range(5):
+def time_of(bench, command, env, times=9):
+    """The whole process, from before its start until it was waited for: the median, in ms, and the last output."""
+    out, took = bench.place('shown'), []
+    to_file = (os.POSIX_SPAWN_OPEN, 1, str(out), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for _ in range(times):
         start = time.monotonic()
-        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
+        pid = os.posix_spawn(command[0], command, env, file_actions=[to_file])
+        status = os.waitpid(pid, 0)[1]
         took.append((time.monotonic() - start) * 1e3)
-        if done.stdout.count(b'"task_id":') != count:
-            raise RuntimeError(f'ls shows {done.stdout.count(b"task_id")} tasks, not {count}')
-    return sorted(took)[2]
+        if status != 0:
+            raise RuntimeError(f'{command[0]}: status {os.waitstatus_to_exitcode(status)}')
+    shown = out.read_bytes()
+    out.unlink()
+    return sorted(took)[times // 2], shown
+
+
+def time_of_ls(bench, where, count, *options):
+    """All tasks asked for must be there."""
+    command = [bench.built('rouse'), 'ls', '--json', *options]
+    took, shown = time_of(bench, command, {**os.environ, 'ROUSE_STORE': str(where), 'ROUSE_THREAD': 'bench'})
+    if shown.count(b'"created_at_ms":') != count:
+        raise RuntimeError(f'ls shows {shown.count(b"created_at_ms")} tasks, not {count}')
+    return took
+
+
+def ls_process(n, shown):
+    def measure(bench):
+        count = bench.scaled(n)
+        where = bench.kept(f'listed-{count}', lambda path: bench.run('fill', where=path, n=count))
+        return time_of_ls(bench, where, min(count, shown), '-a', '--limit', str(shown))
+    return measure
+
+
+def start_of_true(bench):
+    return time_of(bench, [bench.built('bench/bench-true')], {})[0]
 
 
 def look_at_many(bench, where, count):
-    got = {'ls_ms': time_of_ls(bench, where, count)}
+    got = {'ls_ms': time_of_ls(bench, where, count, '--limit', '10000')}
     shims = list(shims_of(where))
     if len(shims) != count:
         raise RuntimeError(f'{len(shims)} shims are there, not {count}')

@@ -111,4 +111,7 @@ ROWS = [
     Row('wake-p99', 'the same: p99', 'ms', at_most(25), m.wake('p99_ms', n=200), rounds=3, group='wake'),
     Row('cancel-tree', 'cancel of 1,000 processes that ignore TERM, grace 100 ms', 's', at_most(2),
         m.cancel_tree(n=1000), rounds=3),
+    # The manager and the command line.
+    Row('ls-100k', '`rouse ls -a` on a store of 100,000 tasks, whole process', 'ms', at_most(20),
+        m.ls_process(100_000, shown=100), m.start_of_true, 'a static true started the same way'),
 ]
