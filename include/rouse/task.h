@@ -44,6 +44,7 @@ typedef struct rouse_task_ext {
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
     int exit_code;         /* -1 = did not exit by itself */
     int signal;            /* 0 = none */
+    bool core;             /* the signal left a core dump */
     const char *ended_by;  /* "self", "user", "agent", "deadline", "idle", "parent", "limit", "runtime", or NULL */
     const char *reason;    /* or NULL */
     uint64_t deadline_ms;  /* Unix time, 0 = none */
@@ -53,6 +54,9 @@ typedef struct rouse_task_ext {
     bool has_output;
     rouse_output output;
     uint64_t killed;       /* processes ended by a cancel or at the end */
+    uint64_t started_at_ms;/* Unix time at which the command was executed; with the ending */
+    uint64_t cpu_ms;       /* user and system time of it and what it waited for; with the ending */
+    uint64_t max_rss_kib;  /* the most memory one of these processes held; with the ending */
 } rouse_task_ext;
 
 typedef struct rouse_task {
@@ -121,10 +125,11 @@ typedef struct rouse_manager_options { /* zero means default */
     /* Asked between steps of a call that sleeps: true ends it with ROUSE_EINTERRUPTED. May be NULL. */
     bool (*interrupted)(void *userdata);
     void *userdata;
+    bool no_recovery;   /* take in no ending on opening: for a call about one task only */
 } rouse_manager_options;
 
-/* Registers the two keys with the store if they are not there, and takes in every task whose process ended while nobody
- * looked. Borrows store until free. Returns rouse_manager_free. Errors of the store. */
+/* Registers the two keys with the store if they are not there and, unless told not to, takes in every task whose process
+ * ended while nobody looked. Borrows store until free. Returns rouse_manager_free. Errors of the store. */
 ROUSE_API int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, rouse_manager **ret_manager,
                                 rouse_error *err);
 ROUSE_API void rouse_manager_free(rouse_manager *manager); /* tasks go on; takes NULL */

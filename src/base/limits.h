@@ -55,6 +55,7 @@
 #define LIMIT_EXIT_RECORD 4096
 #define LIMIT_PROCESSES 131072          /* seen on the machine when a tree is ended */
 #define LIMIT_CLEAN_LINE (64u << 10)    /* bytes of a line that is still being redrawn */
+#define LIMIT_REAP_TRIES 8              /* of `rouse reap`, with pauses of 12.7 s in all, while the store is busy or full */
 #define LIMIT_CONFIG_FILE (1u << 20)
 
 #endif

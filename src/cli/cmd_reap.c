@@ -1,5 +1,11 @@
-/* rouse reap: takes in the end of one task. What a supervisor runs when nobody was there to listen. */
+/* rouse reap: takes in the end of one task. What a supervisor runs when nobody was there to listen: so when the store is
+ * busy or the disk full it tries again, within bounds. Given up, the exit record stays for whoever opens the store next. */
+#include <poll.h>
+
+#include "base/limits.h"
 #include "cli/commands.h"
+
+#define REAP_PAUSE_MS 100 /* before the second try; doubled for each further one */
 
 struct reap_options {
     struct common common;
@@ -7,12 +13,28 @@ struct reap_options {
 
 static const struct option_row rows[] = {ROW_STORE, ROW_END};
 
+static int try(struct cli *cli, rouse_error *err)
+{
+    const rouse_manager_options how = {.no_recovery = true};
+    int code = cli_open_with(cli, true, &how, err);
+    return code == 0 ? rouse_task_reap(cli->manager, cli->operands[0], err) : code;
+}
+
+static bool may_pass(int code)
+{
+    return code == ROUSE_EBUSY || code == ROUSE_EIO || code == ROUSE_ENOMEM;
+}
+
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     (void)options;
-    int code = cli_open(cli, true, err);
-    if (code == 0)
-        code = rouse_task_reap(cli->manager, cli->operands[0], err);
+    int pause_ms = REAP_PAUSE_MS;
+    int code = try(cli, err);
+    for (int i = 1; i < LIMIT_REAP_TRIES && may_pass(code); i++, pause_ms *= 2) {
+        poll(NULL, 0, pause_ms);
+        cli_close(cli);
+        code = try(cli, err);
+    }
     return code < 0 ? code : 0;
 }
 

@@ -96,6 +96,15 @@ static void print_number(const char *name, long long value)
     print_line(name, line);
 }
 
+static void print_cost(const rouse_task_ext *ext)
+{
+    char small[TEXT_SMALL];
+    if (ext->max_rss_kib == 0)
+        return; /* not known */
+    print_line("cpu time", text_span(ext->cpu_ms, small));
+    print_line("memory", text_size(ext->max_rss_kib * 1024, small));
+}
+
 static void print_process(const rouse_task *task, uint64_t now)
 {
     const rouse_task_ext *ext = &task->ext;
@@ -114,10 +123,13 @@ static void print_process(const rouse_task *task, uint64_t now)
         print_number("exit status", ext->exit_code);
     if (ext->signal > 0)
         print_number("signal", ext->signal);
+    if (ext->core)
+        print_line("core dump", "yes");
     print_line("ended by", ext->ended_by);
     print_line("reason", ext->reason);
     if (ext->killed > 0)
         print_number("killed", (long long)ext->killed);
+    print_cost(ext);
     print_output(task);
 }
 

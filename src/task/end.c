@@ -80,6 +80,10 @@ static void end_by_exit(rouse_manager *m, rouse_task *end, const struct proc_exi
     end->ext.ended_by = exit->ended_by;
     end->ext.reason = exit->reason[0] ? exit->reason : NULL;
     end->ext.killed = exit->killed;
+    end->ext.core = exit->core;
+    end->ext.started_at_ms = exit->started_at_ms;
+    end->ext.cpu_ms = (exit->user_us + exit->system_us) / 1000;
+    end->ext.max_rss_kib = exit->max_rss_kib;
     if (cancelled) {
         end->status = ROUSE_CANCELLED;
     } else if (well) {

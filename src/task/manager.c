@@ -110,7 +110,7 @@ int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, 
     m->platform = rouse_store_platform(store);
     m->tasks = -1;
     int code = fill_manager(m, options ? options : &(rouse_manager_options){0}, err);
-    if (code == 0)
+    if (code == 0 && !(options && options->no_recovery))
         code = rouse_task_recover(m, NULL, err);
     if (code < 0) {
         rouse_manager_free(m);

@@ -51,6 +51,7 @@ static const struct jfield ext_rows[] = {
     VALUE(rouse_task_ext, pid, I64),
     VALUE(rouse_task_ext, exit_code, INT),
     VALUE(rouse_task_ext, signal, INT),
+    VALUE(rouse_task_ext, core, BOOL),
     TEXT(rouse_task_ext, ended_by, OPTIONAL),
     TEXT(rouse_task_ext, reason, OPTIONAL),
     VALUE(rouse_task_ext, deadline_ms, U64),
@@ -59,6 +60,9 @@ static const struct jfield ext_rows[] = {
     VALUE(rouse_task_ext, session, BOOL),
     OBJECT(rouse_task_ext, output, OPTIONAL, offsetof(rouse_task_ext, has_output), output_fields),
     VALUE(rouse_task_ext, killed, U64),
+    VALUE(rouse_task_ext, started_at_ms, U64),
+    VALUE(rouse_task_ext, cpu_ms, U64),
+    VALUE(rouse_task_ext, max_rss_kib, U64),
 };
 static const struct jfields ext_fields = {.rows = ext_rows, .count = sizeof ext_rows / sizeof *ext_rows};
 

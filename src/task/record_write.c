@@ -24,6 +24,12 @@ static void add_u64(struct buf *out, const char *name, uint64_t number)
     buf_addu(out, number);
 }
 
+static void add_count(struct buf *out, const char *name, uint64_t number)
+{
+    if (number != 0)
+        add_u64(out, name, number);
+}
+
 static void add_i64(struct buf *out, const char *name, int64_t number)
 {
     jtext_add_name(out, name);
@@ -76,10 +82,10 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
         add_i64(out, "exit_code", ext->exit_code);
     if (ext->signal != 0)
         add_i64(out, "signal", ext->signal);
+    add_true(out, "core", ext->core);
     record_add_text(out, "ended_by", ext->ended_by);
     record_add_text(out, "reason", ext->reason);
-    if (ext->deadline_ms != 0)
-        add_u64(out, "deadline_ms", ext->deadline_ms);
+    add_count(out, "deadline_ms", ext->deadline_ms);
     record_add_text(out, "ready_when", ext->ready_when);
     add_true(out, "ready", ext->ready);
     add_true(out, "session", ext->session);
@@ -88,8 +94,10 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
         buf_addf(out, "{\"size\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"dropped\":%" PRIu64 "}", ext->output.size,
                  ext->output.kept, ext->output.dropped);
     }
-    if (ext->killed != 0)
-        add_u64(out, "killed", ext->killed);
+    add_count(out, "killed", ext->killed);
+    add_count(out, "started_at_ms", ext->started_at_ms);
+    add_count(out, "cpu_ms", ext->cpu_ms);
+    add_count(out, "max_rss_kib", ext->max_rss_kib);
     buf_addc(out, '}');
 }
 
