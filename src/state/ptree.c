@@ -5,7 +5,7 @@
 
 #include "base/lookup.h"
 
-#define POOL_KEPT 256
+#define POOL_KEPT 512
 
 struct ptree_node {
     atomic_uint references;
@@ -27,6 +27,7 @@ struct ptree_item *ptree_item_new(const char *name, uint64_t seq, struct cell *c
     }
     atomic_init(&item->references, 1);
     item->cell = cell;
+    item->owner = NULL;
     item->seq = seq;
     item->hash = lookup_hash(name);
     memcpy(item->name, name, size);

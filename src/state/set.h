@@ -34,7 +34,9 @@ void state_set_remove(struct state_set *set, struct state_slot *slot, uint64_t s
 void state_set_scalar(struct state_slot *slot, struct cell *cell); /* takes a reference of its own; NULL: no value */
 void state_set_clear(struct state_slot *slot);
 
-/* run may be NULL. NULL when out of memory. */
-rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run);
+/* Of both places, run may be NULL; only keys that shows likes, NULL likes all. NULL when out of memory. */
+typedef bool state_set_shows(const void *userdata, const rouse_key *key);
+rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run,
+                                   state_set_shows *shows, const void *userdata);
 
 #endif

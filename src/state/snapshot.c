@@ -12,10 +12,12 @@ struct rouse_snapshot {
     struct state_slot slots[]; /* few: searched one by one */
 };
 
-static void share_slots(rouse_snapshot *s, const struct state_set *set)
+static void share_slots(rouse_snapshot *s, const struct state_set *set, state_set_shows *shows, const void *userdata)
 {
     for (size_t i = 0; set && i < set->count; i++) {
         const struct state_slot *from = &set->slots[i];
+        if (shows && !shows(userdata, from->key))
+            continue;
         s->slots[s->count++] = (struct state_slot){
             .key = from->key,
             .scalar = from->scalar ? cell_ref(from->scalar) : NULL,
@@ -25,7 +27,8 @@ static void share_slots(rouse_snapshot *s, const struct state_set *set)
     }
 }
 
-rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run)
+rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run,
+                                   state_set_shows *shows, const void *userdata)
 {
     size_t slots = thread->count + (run ? run->count : 0);
     rouse_snapshot *s = malloc(sizeof *s + slots * sizeof *s->slots);
@@ -34,8 +37,8 @@ rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *th
     atomic_init(&s->references, 1);
     s->revision = revision;
     s->count = 0;
-    share_slots(s, thread);
-    share_slots(s, run);
+    share_slots(s, thread, shows, userdata);
+    share_slots(s, run, shows, userdata);
     return s;
 }
 

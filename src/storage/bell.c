@@ -60,6 +60,14 @@ int rouse_store_bell_open(rouse_store *store, int *ret_fd, rouse_error *err)
 {
     if (!store)
         return rouse_fail(err, ROUSE_EINVAL, "no store");
+    if (store->ops->bell_open) {
+        int code = store_enter(store, err);
+        if (code < 0)
+            return code;
+        code = store->ops->bell_open(store->backend, ret_fd, err);
+        store_leave(store);
+        return code;
+    }
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch the store for changes");

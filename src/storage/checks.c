@@ -16,6 +16,11 @@ const rouse_key *storage_find_key(const struct storage_keys *keys, const char *n
     return NULL;
 }
 
+bool storage_knows_key(const void *keys, const rouse_key *key)
+{
+    return storage_find_key(keys, key->name) == key;
+}
+
 const rouse_key *storage_row_key(const struct storage_keys *keys, const struct storage_row *row)
 {
     const rouse_key *key = storage_find_key(keys, row->key);
@@ -198,10 +203,25 @@ int storage_decode(const rouse_key *key, const char *entry, const char *json, si
     return 0;
 }
 
+/* A value that another descriptor of the key made (a library that came again) goes through its text. */
+static int change_key(const rouse_key *key, const char *entry, const struct cell *cell, struct cell **ret_cell, rouse_error *err)
+{
+    char *json;
+    int code = storage_encode(cell->key, entry, cell->value, &json, err);
+    if (code < 0)
+        return code;
+    code = storage_decode(key, entry, json, strlen(json), ret_cell, err);
+    free(json);
+    return code;
+}
+
 int storage_row_cell(const rouse_key *key, const struct storage_row *row, struct cell **ret_cell, rouse_error *err)
 {
+    const char *entry = key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL;
     if (!row->cell)
-        return storage_decode(key, key->shape == ROUSE_SHAPE_MAP ? row->entry : NULL, row->json, row->len, ret_cell, err);
+        return storage_decode(key, entry, row->json, row->len, ret_cell, err);
+    if (row->cell->key != key)
+        return change_key(key, entry, row->cell, ret_cell, err);
     *ret_cell = cell_ref(row->cell);
     return 0;
 }

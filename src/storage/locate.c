@@ -35,6 +35,8 @@ static int add_named(struct buf *path, const char *where, rouse_error *err)
 {
     if (strncmp(where, "postgres://", 11) == 0 || strncmp(where, "postgresql://", 13) == 0)
         return rouse_fail(err, ROUSE_EUNSUPPORTED, "this rouse has no support for PostgreSQL; name a directory as the store");
+    if (strcmp(where, "memory:") == 0)
+        return rouse_fail(err, ROUSE_EUNSUPPORTED, "a store in memory ends with its process; name a directory as the store");
     if (strncmp(where, "sqlite:", 7) == 0)
         where += 7;
     else if (strstr(where, "://"))

@@ -46,11 +46,13 @@ static int gather(void *userdata, const struct storage_row *row, rouse_error *er
 static int take_snapshot(rouse_store *store, const char *thread, const char *run, rouse_snapshot **ret_snapshot,
                          rouse_error *err)
 {
+    if (store->ops->snapshot)
+        return store->ops->snapshot(store->backend, &store->keys, thread, run ? run : "", ret_snapshot, err);
     struct gathering g = {.keys = &store->keys};
     rouse_snapshot *snapshot = NULL;
     int code = store->ops->values(store->backend, thread, run ? run : "", true, &g.revision, gather, &g, err);
     if (code == 0)
-        snapshot = state_set_snapshot(g.revision, &g.set, NULL);
+        snapshot = state_set_snapshot(g.revision, &g.set, NULL, NULL, NULL);
     state_set_done(&g.set);
     if (code == 0 && !snapshot)
         return rouse_fail_memory(err);

@@ -17,6 +17,8 @@ struct storage_keys {
 };
 
 const rouse_key *storage_find_key(const struct storage_keys *keys, const char *name);
+/* Is this very descriptor known? keys: a struct storage_keys. */
+bool storage_knows_key(const void *keys, const rouse_key *key);
 /* ROUSE_EINVAL: a key without a name or one of its functions. ROUSE_ECONFLICT: its name is taken. */
 int storage_check_key(const rouse_key *key, rouse_error *err);
 int storage_add_key(struct storage_keys *keys, const rouse_key *key, rouse_error *err);
@@ -71,6 +73,9 @@ struct storage_backend {
      * belong to, which is set before the first row is handed over. live_only leaves out what is not live, and marks. */
     int (*values)(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
                   storage_row_sink *sink, void *userdata, rouse_error *err);
+    /* What values gives live_only, as a snapshot. NULL: it is put together from them. */
+    int (*snapshot)(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
+                    rouse_snapshot **ret_snapshot, rouse_error *err);
     int (*list)(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
                 rouse_error *err);
     int (*inbox)(void *backend, const char *thread, uint64_t after, bool all, size_t limit, storage_event_sink *sink,
@@ -80,11 +85,17 @@ struct storage_backend {
     /* Calls the sink once, or not at all when the thread has no run. */
     int (*last_run)(void *backend, const char *thread, storage_run_sink *sink, void *userdata, rouse_error *err);
     int (*check)(void *backend, storage_report *report, void *userdata, rouse_error *err); /* the highest level */
+    /* As rouse_store_bell_open; the backend rings by itself. NULL: the bell is the file in the store's directory. */
+    int (*bell_open)(void *backend, int *ret_fd, rouse_error *err);
 };
 
 /* Opens the store in directory. Sets *ret_backend and *ret_operations. */
 int sqlite_open(const char *directory, const rouse_store_options *options, const struct storage_backend **ret_operations,
                 void **ret_backend, rouse_error *err);
+
+/* Opens a new store, which nobody else can reach. Sets *ret_backend and *ret_operations. */
+int memory_open(const rouse_store_options *options, const struct storage_backend **ret_operations, void **ret_backend,
+                rouse_error *err);
 
 /* ---- what every backend needs ---- */
 
@@ -143,7 +154,7 @@ struct storage_plugin { /* what rouse_store_install brought */
 
 struct rouse_store {
     pid_t process; /* a child after fork must not touch what it inherited */
-    char *directory;
+    char *directory; /* "" of a store in memory */
     const rouse_platform *platform;
     bool read_only;
     pthread_mutex_t lock; /* everything below; error-checking, so that a callback that calls the store is told */

@@ -72,6 +72,18 @@ static int store_new(const rouse_store_options *options, rouse_store **ret_store
     return 0;
 }
 
+static int open_backend(rouse_store *store, const char *where, const rouse_store_options *options, rouse_error *err)
+{
+    if (where && strcmp(where, "memory:") == 0) {
+        if (options->must_exist)
+            return rouse_fail(err, ROUSE_ENOTFOUND, "a store in memory is always a new one");
+        store->directory = strdup("");
+        return store->directory ? memory_open(options, &store->ops, &store->backend, err) : rouse_fail_memory(err);
+    }
+    int code = storage_locate(where, &store->directory, err);
+    return code == 0 ? sqlite_open(store->directory, options, &store->ops, &store->backend, err) : code;
+}
+
 int rouse_store_open(const char *where, const rouse_store_options *options, rouse_store **ret_store, rouse_error *err)
 {
     static const rouse_store_options defaults;
@@ -81,9 +93,7 @@ int rouse_store_open(const char *where, const rouse_store_options *options, rous
     int code = store_new(options, &store, err);
     if (code < 0)
         return code;
-    code = storage_locate(where, &store->directory, err);
-    if (code == 0)
-        code = sqlite_open(store->directory, options, &store->ops, &store->backend, err);
+    code = open_backend(store, where, options, err);
     if (code < 0)
         store_free(store);
     else
@@ -197,7 +207,7 @@ int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_r
     store_leave(store);
     if (code < 0)
         return code;
-    if (outcome.wrote)
+    if (outcome.wrote && *store->directory)
         bell_ring(store->directory);
     if (outcome.operations > 0)
         call_hooks(hooks, n_hooks, commit, &outcome);

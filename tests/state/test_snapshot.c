@@ -54,7 +54,7 @@ static void test_empty(void **state)
 {
     (void)state;
     struct state_set set = {0};
-    rouse_snapshot *s = state_set_snapshot(7, &set, NULL);
+    rouse_snapshot *s = state_set_snapshot(7, &set, NULL, NULL, NULL);
     assert_int_equal(rouse_snapshot_revision(s), 7);
     assert_null(rouse_snapshot_get(s, &toy_scalar, NULL));
     assert_null(rouse_snapshot_get(s, &toy_map, "a"));
@@ -74,7 +74,7 @@ static void test_values(void **state)
     for (size_t i = 0; i < COUNT(names); i++)
         add(&set, &toy_map, names[i], names[i]);
     add(&set, &toy_map, "a", "again"); /* replaces, keeps its place */
-    rouse_snapshot *s = state_set_snapshot(1, &set, NULL);
+    rouse_snapshot *s = state_set_snapshot(1, &set, NULL, NULL, NULL);
     assert_string_equal(rouse_snapshot_get(s, &toy_scalar, NULL), "one");
     assert_null(rouse_snapshot_get(s, &toy_scalar, "x"));
     assert_int_equal(rouse_snapshot_count(s, &toy_scalar), 1);
@@ -98,12 +98,12 @@ static void test_frozen(void **state)
     add(&thread, &toy_map, "a", "1");
     add(&thread, &toy_map, "b", "2");
     add(&run, &toy_other, NULL, "r");
-    rouse_snapshot *before = state_set_snapshot(1, &thread, &run);
+    rouse_snapshot *before = state_set_snapshot(1, &thread, &run, NULL, NULL);
     add(&thread, &toy_scalar, NULL, "new");
     add(&thread, &toy_map, "c", "3");
     add(&thread, &toy_map, "a", "9");
     take_out(&thread, &toy_map, "b");
-    rouse_snapshot *after = state_set_snapshot(2, &thread, NULL);
+    rouse_snapshot *after = state_set_snapshot(2, &thread, NULL, NULL, NULL);
     state_set_clear(state_set_slot(&thread, &toy_map));
     state_set_done(&thread);
     state_set_done(&run);
@@ -128,7 +128,7 @@ static void test_many(void **state)
         snprintf(name, sizeof name, "bg_%d", i);
         add(&set, &toy_map, name, name);
     }
-    rouse_snapshot *s = state_set_snapshot(1, &set, NULL);
+    rouse_snapshot *s = state_set_snapshot(1, &set, NULL, NULL, NULL);
     state_set_done(&set);
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "bg_%d", i);
@@ -161,7 +161,7 @@ static void test_readers_in_threads(void **state)
     char name[16];
     add(&set, &toy_map, "a", "1");
     for (size_t i = 0; i < COUNT(threads); i++) {
-        rouse_snapshot *s = state_set_snapshot(1, &set, NULL);
+        rouse_snapshot *s = state_set_snapshot(1, &set, NULL, NULL, NULL);
         assert_int_equal(pthread_create(&threads[i], NULL, reader, s), 0);
         for (int n = 0; n < ROUNDS; n++) {
             snprintf(name, sizeof name, "n%d", n % 100);
@@ -169,7 +169,7 @@ static void test_readers_in_threads(void **state)
             add(&set, &toy_map, "a", name);
             if (n % 3 == 2)
                 take_out(&set, &toy_map, name);
-            rouse_snapshot_unref(state_set_snapshot(1, &set, NULL));
+            rouse_snapshot_unref(state_set_snapshot(1, &set, NULL, NULL, NULL));
         }
     }
     state_set_done(&set);

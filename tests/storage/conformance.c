@@ -7,6 +7,7 @@
 struct backend {
     const char *name;
     const char *(*where)(const char *place); /* what to open, given an empty directory */
+    bool durable;
 };
 
 static const char *in_directory(const char *place)
@@ -21,9 +22,16 @@ static const char *with_scheme(const char *place)
     return where;
 }
 
+static const char *in_memory(const char *place)
+{
+    (void)place;
+    return "memory:";
+}
+
 static const struct backend backends[] = {
-    {"sqlite", in_directory},
-    {"sqlite by scheme", with_scheme},
+    {"sqlite", in_directory, true},
+    {"sqlite by scheme", with_scheme, true},
+    {"memory", in_memory, false},
 };
 
 int conformance_set_up(void **state)
@@ -31,6 +39,7 @@ int conformance_set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     f->where = ((const struct backend *)*state)->where;
+    f->durable = ((const struct backend *)*state)->durable;
     place_make(f->place);
     f->store = open_store(f->where(f->place));
     f->batch = rouse_batch_new();
@@ -51,6 +60,8 @@ int conformance_tear_down(void **state)
 
 void reopen(struct fixture *f)
 {
+    if (!f->durable && f->store)
+        return;
     rouse_store_close(f->store);
     f->store = open_store(f->where(f->place));
 }

@@ -7,6 +7,7 @@
 
 struct fixture { /* what *state is in each test */
     const char *(*where)(const char *place); /* what to open, given a directory */
+    bool durable; /* what is stored is there after reopening, and for other handles. If not, each handle is a store */
     char place[PLACE_SIZE];
     rouse_store *store;
     rouse_batch *batch; /* for the test's use; freed at its end */
@@ -22,7 +23,8 @@ int conformance_tear_down(void **state);
 int conformance_run(const char *group, const struct CMUnitTest *tests, size_t count);
 #define CONFORMANCE_TEST(function) {#function, function, conformance_set_up, conformance_tear_down, NULL}
 
-/* Closes and opens again, so that what follows sees only what is really stored. */
+/* Closes and opens again, so that what follows sees only what is really stored. A store that is not durable stays open: what
+ * follows must be true of it as well. */
 void reopen(struct fixture *f);
 /* Appends to f->batch. */
 void add(struct fixture *f, const rouse_key *key, void *update);

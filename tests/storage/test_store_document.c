@@ -32,6 +32,10 @@ static void test_unregistered_keys_are_skipped(void **state)
     rouse_store_close(f->store);
     assert_fine(rouse_store_open(f->where(f->place), NULL, &f->store, &f->err), &f->err);
     assert_fine(rouse_store_register(f->store, &count_key, &f->err), &f->err);
+    if (!f->durable) { /* a new store */
+        assert_export(f, "t", NULL, "{\"revision\":0,\"extensions\":{}}");
+        return;
+    }
     assert_int_equal(read_count(f->store, "t"), 1);
     assert_export(f, "t", NULL, "{\"revision\":1,\"extensions\":{\"count\":1}}");
 }

@@ -157,7 +157,7 @@ static void fill(struct fixture *f, const struct plugin *p)
 static void test_install_is_all_or_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct plugin p;
+    static struct plugin p; /* keys outlive the store */
     plugin_make(&p);
     const rouse_key *twice[] = {&p.list, &p.total, &p.list};
     const rouse_key *taken[] = {&p.list, &items_key};
@@ -181,7 +181,7 @@ static void test_install_is_all_or_nothing(void **state)
 static void test_uninstall_clears_in_one_revision(void **state)
 {
     struct fixture *f = *state;
-    struct plugin p;
+    static struct plugin p; /* keys outlive the store */
     plugin_make(&p);
     assert_fine(rouse_store_install(f->store, "p", p.keys, 4, &f->err), &f->err);
     fill(f, &p);
@@ -206,7 +206,7 @@ static void test_uninstall_clears_in_one_revision(void **state)
 static void test_uninstall_leaves_others(void **state)
 {
     struct fixture *f = *state;
-    struct plugin p;
+    static struct plugin p; /* keys outlive the store */
     plugin_make(&p);
     assert_fine(rouse_store_install(f->store, "p", p.keys, 4, &f->err), &f->err);
     fill(f, &p);

@@ -170,7 +170,7 @@ static int snapshots(rouse_error *err)
     int code = 0;
     for (int i = 0; i < 20 && code == 0; i++) {
         code = add_entry(&set, i, err);
-        rouse_snapshot *s = code == 0 ? state_set_snapshot(1, &set, NULL) : NULL;
+        rouse_snapshot *s = code == 0 ? state_set_snapshot(1, &set, NULL, NULL, NULL) : NULL;
         if (code == 0 && !s)
             code = rouse_fail_memory(err);
         rouse_snapshot_unref(s);
