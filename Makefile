@@ -1,9 +1,11 @@
 # rouse: the targets people use. meson does the work in build/; this file only names it.
 BUILD  := build
 BENCH  := build-bench
+FUZZ   := build-fuzz
 PREFIX ?= /usr/local
+FUZZ_SECONDS    ?= 180
 
-.PHONY: build demo check test bench install uninstall setup clean help
+.PHONY: build demo check test bench fuzz install uninstall setup clean help
 build:
 	@tools/setup.sh missing build
 	@tools/build.sh $(BUILD)
@@ -14,6 +16,7 @@ help:
 	@echo 'make check      installs what is missing, builds with gcc and clang, runs every test, also under sanitizers'
 	@echo 'make test       builds with gcc and runs every test once'
 	@echo 'make bench      installs what is missing, measures beside floors: a table, and $(BENCH)/bench.json; [ARGS=--help]'
+	@echo 'make fuzz       feeds each decoder hostile input for [FUZZ_SECONDS=180]; what breaks one is kept in $(FUZZ)/kept'
 	@echo 'make setup      installs what make check needs'
 	@echo 'make install    [PREFIX=/usr/local] [DESTDIR=]; make uninstall takes it away again'
 	@echo 'make clean      removes what was built'
@@ -41,6 +44,13 @@ bench:
 	@ninja -C $(BENCH) bench >$(BENCH)/build.log 2>&1 || { tail -n 40 $(BENCH)/build.log; exit 1; }
 	@bench/run --build $(BENCH) $(ARGS)
 
+fuzz:
+	@tools/setup.sh check
+	@[ -e $(FUZZ)/build.ninja ] || CC=clang meson setup $(FUZZ) -Dfuzz=true -Db_sanitize=address,undefined -Doptimization=1 -Dwerror=false >$(FUZZ).tmp 2>&1 || { cat $(FUZZ).tmp; exit 1; }
+	@rm -f $(FUZZ).tmp
+	@ninja -C $(FUZZ) >$(FUZZ)/build.log 2>&1 || { tail -n 40 $(FUZZ)/build.log; exit 1; }
+	@ROUSE_VECTORS="$${ROUSE_VECTORS-../shared/vectors}" python3 tests/fuzz/run.py --seconds $(FUZZ_SECONDS) --keep $(FUZZ)/kept $$(find $(FUZZ)/tests/fuzz -type f -name 'fuzz_*' -perm -100 | sort)
+
 install:
 	@tools/setup.sh missing build
 	@tools/install.sh $(BUILD) '$(PREFIX)' '$(DESTDIR)'
@@ -49,4 +59,4 @@ uninstall:
 	@tools/install.sh --remove $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-check $(BENCH)
+	rm -rf $(BUILD) build-check $(BENCH) $(FUZZ)

@@ -36,6 +36,9 @@ VARIANTS = {
              'options': ['-Db_sanitize=address,undefined', '-Doptimization=1', '-Dc_args=-fno-sanitize-recover=all',
                          '-Dwerror=false']},
     'tsan': {'cc': 'clang', 'times': 5, 'options': ['-Db_sanitize=thread', '-Doptimization=1', '-Dwerror=false']},
+    # The short runs of the fuzzers, which are a build of their own: everything they test is instrumented for them.
+    'fuzz': {'cc': 'clang', 'times': 2, 'options': ['-Dfuzz=true', '-Db_sanitize=address,undefined', '-Doptimization=1',
+                                                    '-Dwerror=false']},
 }
 SANITIZERS = {
     'ASAN_OPTIONS': 'allocator_may_return_null=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1',

@@ -16,7 +16,13 @@ fail() {
 have() { command -v "$1" >/dev/null 2>&1; }
 have_library() { have pkg-config && pkg-config --exists "$1"; }
 have_libc() { have gcc && [ -e /usr/include/stdio.h ] && [ -e "$(gcc -print-file-name=libc.a)" ]; }
-have_clang_runtime() { have clang && ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.tsan*.a >/dev/null 2>&1; }
+have_clang_runtime() {
+    local lib
+    have clang || return
+    for lib in tsan asan fuzzer; do
+        ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.$lib*.a >/dev/null 2>&1 || return
+    done
+}
 
 # One row for each thing: the set it belongs to, the Debian package, the command that tells whether it is there.
 needs() {

@@ -1,0 +1,40 @@
+/* Messages to the supervisor, one a line, as a hostile process of the same user would send them. */
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+#include "shim/control.c"
+
+void ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
+{
+    (void)grace_ms;
+    must(signal > 0 && signal <= SIGRTMAX && *by && strlen(by) < sizeof s->ending.by && strlen(reason) < LIMIT_MESSAGE);
+    text_set(s->ending.by, sizeof s->ending.by, by);
+    text_set(s->ending.reason, sizeof s->ending.reason, reason);
+    s->ending.told_stuck = grace_ms % 2;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct shim shim;
+    int pair[2];
+    shim = (struct shim){0};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return 0;
+    struct listener l = {.fd = pair[0]};
+    for (size_t at = 0; at < size && l.fd >= 0;) {
+        const uint8_t *line = memchr(data + at, '\n', size - at);
+        size_t len = (line ? (size_t)(line - data) : size) - at;
+        if (send(pair[1], data + at, len, MSG_DONTWAIT) >= 0)
+            control_serve(&shim, &l);
+        shim.ending.phase = at & 8 ? PHASE_GONE : shim.ending.phase;
+        at += len + 1;
+    }
+    must(!shim.taken || shim.ending.phase == PHASE_GONE);
+    if (l.fd >= 0)
+        close(l.fd);
+    close(pair[1]);
+    return 0;
+}
