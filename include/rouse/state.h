@@ -38,6 +38,10 @@ typedef struct rouse_index {
     const char *name;   /* unique among the live entries of a thread, or NULL. Borrows the value's memory */
     const char *parent; /* another entry's name, or NULL. Borrows the value's memory */
     const char *run;    /* the run it came from, or NULL. Borrows the value's memory */
+    const char *queue;  /* live entries: the queue that it counts for (rouse_store_claim), or NULL. Borrows as above */
+    int64_t priority;   /* with a queue: the highest is claimed first */
+    bool waiting;       /* live and with a queue: not begun, so it can be claimed */
+    uint64_t ended_ms;  /* not live: when it ended, Unix time in milliseconds; 0 = long ago */
 } rouse_index;
 
 typedef struct rouse_key {

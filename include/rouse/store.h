@@ -83,6 +83,11 @@ typedef struct rouse_run { /* a run's record */
     uint64_t updated_at_ms;    /* set by the store */
 } rouse_run;
 
+typedef struct rouse_fence { /* zero means none */
+    const char *lease;       /* the commit is refused unless this lease is held */
+    uint64_t epoch;          /* in this epoch (rouse_store_lease) */
+} rouse_fence;
+
 typedef struct rouse_commit rouse_commit;
 struct rouse_commit {          /* zero means none */
     const char *thread;        /* required: 1 to 256 bytes of UTF-8 without control characters */
@@ -97,11 +102,14 @@ struct rouse_commit {          /* zero means none */
     const uint64_t *acks;      /* ids of inbox events that are now part of the conversation; unknown: ROUSE_ECONFLICT */
     size_t n_acks;
     const rouse_run *run_record;
-    /* When set, the store allocates a number that no task of it ever had, and calls this inside the transaction before
-     * anything else is applied: it may fill in the other members. Memory it hands over must live until the commit
-     * returns. Its error fails the commit; the number is then used up or not. Must not call the store. */
+    /* When set, the store allocates n_numbers consecutive numbers that no task of it ever had, and calls this with the
+     * first inside the transaction before anything else is applied: it may fill in the other members. Memory it hands
+     * over must live until the commit returns. Its error fails the commit; the numbers are then used up or not. Must not
+     * call the store. When several threads commit at once, one of them may call it for another, which waits meanwhile. */
     int (*prepare)(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err);
     void *userdata;
+    uint64_t n_numbers; /* 0 = 1; at most 10000 */
+    rouse_fence fence;  /* a stale owner cannot write: ROUSE_ECONFLICT */
 };
 
 /* Applies all of it in one transaction and rings the bell. *ret_revision (may be NULL): the thread's revision afterwards,
@@ -189,6 +197,69 @@ ROUSE_API void rouse_messages_free(rouse_messages *messages);
 /* The newest run of the thread. *ret_run Returns rouse_run_free. ROUSE_ENOTFOUND. */
 ROUSE_API int rouse_store_last_run(rouse_store *store, const char *thread, rouse_run **ret_run, rouse_error *err);
 ROUSE_API void rouse_run_free(rouse_run *run);
+
+/* ---- queues ----
+ * Entries whose index function names a queue belong to it, whatever their thread. An entry is *held* when it is live and
+ * not waiting, or when it is claimed. A claim lasts until its lease runs out, the entry no longer waits, or it is
+ * given back; no two processes ever hold a claim of the same entry. */
+
+typedef struct rouse_claim { /* zero means default */
+    const char *queue;       /* required: 1 to 256 bytes of UTF-8 without control characters */
+    const char *thread;      /* only entries of this thread; NULL = any */
+    const char *holder;      /* required: who claims, as the queue's name */
+    uint64_t max_held;       /* entries of the queue, of all threads, that may be held at once; 0 = any number */
+    uint64_t lease_ms;       /* 0 = until it no longer waits or is given back */
+    size_t limit;            /* most to claim; default 1, maximum 10000 */
+} rouse_claim;
+
+/* Claims, in one transaction, the waiting entries that come first: highest priority, then oldest, as many as limit and
+ * max_held allow. *ret_rows: those claimed, in that order, maybe none; Returns rouse_rows_free. Rings no bell: nothing that
+ * is waited for has happened. ROUSE_EINVAL, ROUSE_EBUSY, ROUSE_ESTORE, ROUSE_EIO, ROUSE_ENOMEM. */
+ROUSE_API int rouse_store_claim(rouse_store *store, const rouse_key *key, const rouse_claim *claim, rouse_rows **ret_rows,
+                                rouse_error *err);
+/* Gives a claim back and rings the bell. ROUSE_ENOTFOUND when holder has no claim on the entry (any more). */
+ROUSE_API int rouse_store_unclaim(rouse_store *store, const rouse_key *key, const char *thread, const char *entry,
+                                  const char *holder, rouse_error *err);
+
+/* ---- leases ----
+ * A lease has one holder at a time. Time is the platform's mono_ms, never the wall clock; what was held before the machine
+ * started anew is no longer held. */
+
+/* Takes the lease of that name, or renews it when holder has it, for ttl_ms (at least 1) from now. *ret_epoch: which holding
+ * this is; greater than that of every earlier holding of any lease, the same while it is renewed in time.
+ * ROUSE_ECONFLICT `lease '{name}' is held by '{holder}'`; names and holders: 1 to 256 bytes as a thread's. */
+ROUSE_API int rouse_store_lease(rouse_store *store, const char *name, const char *holder, uint64_t ttl_ms,
+                                uint64_t *ret_epoch, rouse_error *err);
+/* Ends it before its time. ROUSE_ENOTFOUND when it is not held in this epoch (any more). */
+ROUSE_API int rouse_store_lease_release(rouse_store *store, const char *name, uint64_t epoch, rouse_error *err);
+
+/* ---- forgetting what is over ---- */
+
+typedef struct rouse_prune {  /* what to remove: entries that are not live and that match one of all, older_ms, keep */
+    const char *thread;       /* only of this thread; NULL = of every thread */
+    bool all;                 /* every one */
+    uint64_t older_ms;        /* those that ended longer ago than this; 0 = none */
+    uint64_t keep;            /* those that are not among the newest so many (of the thread, or of all); 0 = none */
+    bool unread;              /* also those with an event that nobody has acknowledged, which goes with them */
+    size_t limit;             /* of one call; default and maximum 1000 */
+    bool dry;                 /* only tell */
+} rouse_prune;
+/* Removes entries, oldest first, together with their events; without unread never one whose event waits to be acknowledged.
+ * Live entries are never touched. Call again until it removes none. *ret_removed: Returns rouse_rows_free. Revisions and
+ * task numbers stay as they are. ROUSE_EINVAL when nothing says what to remove. */
+ROUSE_API int rouse_store_prune(rouse_store *store, const rouse_key *key, const rouse_prune *prune, rouse_rows **ret_removed,
+                                rouse_error *err);
+
+/* Limits that the store keeps by itself, whoever opens it: each commit that ends an entry removes up to 8 that are beyond the
+ * newest keep of all, or that ended longer ago than older_ms; never one whose event waits to be acknowledged. 0 = no limit,
+ * and so it is by default: a store forgets nothing unless told to. */
+ROUSE_API int rouse_store_set_retention(rouse_store *store, uint64_t keep, uint64_t older_ms, rouse_error *err);
+ROUSE_API int rouse_store_retention(rouse_store *store, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
+
+/* Called for each entry that a commit of this handle removed to keep those limits, on the committing thread, with no lock held.
+ * ROUSE_ENOMEM. */
+typedef void (*rouse_prune_hook)(const char *thread, const char *entry, void *userdata);
+ROUSE_API int rouse_store_on_prune(rouse_store *store, rouse_prune_hook hook, void *userdata, rouse_error *err);
 
 /* ---- the bell ---- */
 

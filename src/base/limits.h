@@ -21,6 +21,11 @@
 #define LIMIT_LINEAGE_ID 256
 #define LIMIT_TASKS_PER_CALL 1024       /* ids in one wait or cancel */
 #define LIMIT_LIST 10000                /* rows of one page */
+#define LIMIT_NUMBERS 10000             /* task numbers taken by one commit */
+#define LIMIT_PRUNE 1000                /* entries removed by one call */
+#define LIMIT_KEEPING 8                 /* entries that a commit removes to keep the store's own limits */
+#define LIMIT_KEEPING_LOOK 64           /* entries that it looks at for that */
+#define LIMIT_GROUP 64                  /* commits of one handle that are one transaction */
 #define LIMIT_VIEW 1500                 /* default byte budget of the prompt's task view */
 #define LIMIT_EVENT_TEXT 4096           /* an event's text in the prompt */
 #define LIMIT_OUTPUT_HEAD (256u << 10)  /* output kept from the beginning, per task */

@@ -98,6 +98,20 @@ static int check_messages(const rouse_commit *commit, rouse_error *err)
     return code;
 }
 
+/* ---- runs ---- */
+
+static const char *const run_statuses[] = {"created", "running", "waiting", "done"};
+enum { N_RUN_STATUSES = sizeof run_statuses / sizeof *run_statuses };
+
+/* The place in the table, or N_RUN_STATUSES. */
+static size_t run_status(const char *status)
+{
+    size_t i = 0;
+    while (i < N_RUN_STATUSES && strcmp(run_statuses[i], status) != 0)
+        i++;
+    return i;
+}
+
 static int check_run(const rouse_run *run, rouse_error *err)
 {
     if (!run)
@@ -105,6 +119,8 @@ static int check_run(const rouse_run *run, rouse_error *err)
     int code = storage_check_name("run", run->id, err);
     if (code == 0)
         code = storage_check_name("run status", run->status, err);
+    if (code == 0 && run_status(run->status) == N_RUN_STATUSES)
+        code = rouse_fail(err, ROUSE_EINVAL, "no run is '%.80s': created, running, waiting or done", run->status);
     if (code == 0 && run->status_reason)
         code = storage_check_name("run status reason", run->status_reason, err);
     return code == 0 && run->json ? check_json("a run", run->json, err) : code;
@@ -119,6 +135,8 @@ int storage_check_commit(const struct storage_keys *keys, const rouse_commit *co
     int code = storage_check_name("thread", commit->thread, err);
     if (code == 0 && commit->run)
         code = storage_check_name("run", commit->run, err);
+    if (code == 0 && commit->fence.lease)
+        code = storage_check_name("lease", commit->fence.lease, err);
     if (code == 0)
         code = check_batch(keys, commit, err);
     if (code == 0)
@@ -140,6 +158,35 @@ int storage_check_base(const rouse_batch *batch, uint64_t revision, rouse_error 
 int storage_fail_name(const char *name, rouse_error *err)
 {
     return rouse_fail(err, ROUSE_ECONFLICT, "a running task named '%s' already exists", name);
+}
+
+int storage_fail_fence(const rouse_fence *fence, rouse_error *err)
+{
+    return rouse_fail(err, ROUSE_ECONFLICT, "lease '%s' is no longer held in epoch %llu: somebody else may have taken over",
+                      fence->lease, (unsigned long long)fence->epoch);
+}
+
+int storage_fail_leased(const char *name, const char *holder, rouse_error *err)
+{
+    return rouse_fail(err, ROUSE_ECONFLICT, "lease '%.80s' is held by '%.80s'", name, holder);
+}
+
+bool storage_run_may_become(const char *was, const char *next)
+{
+    static const bool may[N_RUN_STATUSES][N_RUN_STATUSES] = {
+        /* to       created running waiting done */
+        /* from */ {true, true, false, true},  /* created */
+        /*      */ {false, true, true, true},  /* running */
+        /*      */ {false, true, true, true},  /* waiting */
+        /*      */ {false, false, false, true} /* done */
+    };
+    size_t from = run_status(was), to = run_status(next);
+    return to < N_RUN_STATUSES && (from == N_RUN_STATUSES || may[from][to]);
+}
+
+int storage_fail_run(const rouse_run *run, const char *was, rouse_error *err)
+{
+    return rouse_fail(err, ROUSE_ECONFLICT, "run '%.80s' is %s and cannot become %s", run->id, was, run->status);
 }
 
 bool storage_task_number(const char *entry, uint64_t *ret_number)

@@ -94,7 +94,15 @@ struct rouse_rows {
     size_t count, cap;
 };
 
-static int add_row(void *userdata, const struct storage_row *row, rouse_error *err)
+rouse_rows *storage_rows_new(const rouse_key *key)
+{
+    rouse_rows *rows = calloc(1, sizeof *rows);
+    if (rows)
+        rows->key = key;
+    return rows;
+}
+
+int storage_rows_add(void *userdata, const struct storage_row *row, rouse_error *err)
 {
     rouse_rows *rows = userdata;
     void *items = rows->items;
@@ -131,13 +139,12 @@ int rouse_store_list(rouse_store *store, const rouse_key *key, const rouse_query
     int code = check_query(key, query, err);
     if (code < 0)
         return code;
-    rouse_rows *rows = calloc(1, sizeof *rows);
+    rouse_rows *rows = storage_rows_new(key);
     if (!rows)
         return rouse_fail_memory(err);
-    rows->key = key;
     code = store_enter(store, err);
     if (code == 0) {
-        code = store->ops->list(store->backend, key->name, query, add_row, rows, err);
+        code = store->ops->list(store->backend, key->name, query, storage_rows_add, rows, err);
         store_leave(store);
     }
     if (code < 0)

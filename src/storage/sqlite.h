@@ -20,18 +20,47 @@ enum sqlite_filter {
     LIST_FILTERS = 256
 };
 
+/* The counters of a store: their ids in the table place. */
+enum sqlite_counter {
+    COUNTER_TASK = 1, /* the next task's number */
+    COUNTER_EVENT,    /* the last event's id */
+    COUNTER_EPOCH,    /* the last lease's epoch */
+    COUNTER_KEEP,     /* the retention: so many, 0 = no limit */
+    COUNTER_OLDER,    /* and so old, in milliseconds */
+    COUNTER_FINISHED, /* entries that are not live */
+    SQLITE_COUNTERS
+};
+
+#define SQLITE_SLOTS 64 /* places remembered by one handle */
+
+struct sqlite_slot { /* one of them */
+    char *names;     /* thread, run, key, one behind the other; NULL: none */
+    uint64_t id, value;
+    bool value_known;
+};
+
 struct sqlite_store {
     sqlite3 *db;
     char *directory;
     char shown[STORAGE_SHOWN]; /* the directory in messages */
     const rouse_platform *platform;
+    uint64_t boot;    /* which start of the machine this is */
+    bool writing;     /* in a write transaction: only then are values that are remembered true */
+    bool grouped;     /* between group_begin and group_end */
+    bool broken;      /* a sync failed: what was acknowledged may be lost, so nothing more is accepted */
+    unsigned version; /* of the data, when values were remembered */
+    uint64_t counters[SQLITE_COUNTERS];
+    bool counter_known[SQLITE_COUNTERS];
+    struct sqlite_slot slots[SQLITE_SLOTS];
+    int64_t finished; /* change of that counter that is still to be written */
+    bool ended;       /* this commit wrote an entry that is not live */
     sqlite3_stmt *statements[SQL_COUNT];
     sqlite3_stmt *lists[LIST_FILTERS];
 };
 
 /* ---- statements ---- */
 
-/* Prepares (once) and binds. types: one letter per parameter: t text or NULL, b text and its size_t length, u uint64_t, i int.
+/* Prepares (once) and binds. types: one letter per parameter: t text or NULL, b text and its size_t length, u uint64_t, i int, - NULL.
  * Texts must live until the statement is reset. *ret_statement is Borrowed. */
 int sqlite_bind(struct sqlite_store *s, enum sqlite_statement which, sqlite3_stmt **ret_statement, rouse_error *err,
                 const char *types, ...);
@@ -59,20 +88,57 @@ int sqlite_end(struct sqlite_store *s, int code, rouse_error *err);
 
 /* ---- parts of a writing transaction ---- */
 
-struct sqlite_place { /* where values go */
+struct sqlite_scope { /* where values go */
     const char *thread, *run; /* run: "" when there is none */
     uint64_t revision;
+    uint64_t fresh_from; /* nothing has the number of a task from this one on */
 };
+
+struct sqlite_place { /* a row of the table place */
+    uint64_t id, value;
+};
+
+/* 1, or 0 when there is no such place. */
+int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                      struct sqlite_place *ret_place, rouse_error *err);
+int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                      struct sqlite_place *ret_place, rouse_error *err);
+int sqlite_set_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                     const struct sqlite_place *place, uint64_t value, rouse_error *err);
+int sqlite_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t *ret_value, rouse_error *err);
+int sqlite_set_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t value, rouse_error *err);
+/* What is remembered, around a write transaction; sqlite_forget when it, or a part of it, was undone. */
+void sqlite_remember_after_begin(struct sqlite_store *s);
+void sqlite_remember_after_commit(struct sqlite_store *s);
+void sqlite_forget(struct sqlite_store *s);
 
 /* The thread's revision, 0 when it is not there. */
 int sqlite_revision(struct sqlite_store *s, const char *thread, uint64_t *ret_revision, rouse_error *err);
 int sqlite_set_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err);
-int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_place *place, const struct state_change *items,
+int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scope, const struct state_change *items,
                          size_t count, rouse_error *err);
 /* Says that a map has a value, be it empty. */
-int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_place *place, const rouse_key *key, rouse_error *err);
-/* Gives out the next task number. ROUSE_ELIMIT when there is none left. */
-int sqlite_take_number(struct sqlite_store *s, uint64_t *ret_number, rouse_error *err);
+int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err);
+/* Gives out the next task numbers. ROUSE_ELIMIT when there are none left. */
+int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_first, rouse_error *err);
+/* Writes what s->finished has gathered. */
+int sqlite_count_finished(struct sqlite_store *s, rouse_error *err);
+/* Is the lease held in this epoch? Else ROUSE_ECONFLICT. */
+int sqlite_check_fence(struct sqlite_store *s, const rouse_fence *fence, rouse_error *err);
+/* Removes a few entries that are beyond the store's limits, and adds them to *gone. */
+int sqlite_keep_limits(struct sqlite_store *s, uint64_t now_ms, struct storage_gone **gone, rouse_error *err);
+/* Hands the row to the sink. */
+int sqlite_give_entry(struct sqlite_store *s, uint64_t seq, storage_row_sink *sink, void *userdata, rouse_error *err);
+/* Steps through all rows; the statement is reset whatever happens. */
+int sqlite_give_rows(struct sqlite_store *s, sqlite3_stmt *statement, storage_row_sink *sink, void *userdata, rouse_error *err);
+int sqlite_give_row(sqlite3_stmt *statement, storage_row_sink *sink, void *userdata, rouse_error *err);
+
+struct sqlite_seqs { /* rows of a statement, to be changed once it is through. Zero is empty */
+    uint64_t *items;
+    size_t count, cap;
+};
+/* Adds the first column of all rows, and resets the statement. */
+int sqlite_gather(struct sqlite_store *s, sqlite3_stmt *statement, struct sqlite_seqs *seqs, rouse_error *err);
 
 /* ---- schema ---- */
 
@@ -98,6 +164,17 @@ int sqlite_inbox(void *backend, const char *thread, uint64_t after, bool all, si
 int sqlite_messages(void *backend, const char *thread, uint64_t after, size_t limit, storage_message_sink *sink,
                     void *userdata, rouse_error *err);
 int sqlite_last_run(void *backend, const char *thread, storage_run_sink *sink, void *userdata, rouse_error *err);
+int sqlite_group_begin(void *backend, rouse_error *err);
+int sqlite_group_end(void *backend, rouse_error *err);
+int sqlite_claim(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+int sqlite_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err);
+int sqlite_lease(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err);
+int sqlite_lease_release(void *backend, const char *name, uint64_t epoch, rouse_error *err);
+int sqlite_prune(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+int sqlite_set_retention(void *backend, uint64_t keep, uint64_t older_ms, rouse_error *err);
+int sqlite_retention(void *backend, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
 int sqlite_check(void *backend, storage_report *report, void *userdata, rouse_error *err);
 
 #endif

@@ -141,21 +141,84 @@ static int find_ids_above(struct sqlite_store *s, uint64_t next, uint64_t *ret_h
     return code < 0 ? code : any;
 }
 
-static int check_counter(struct checking *c, rouse_error *err)
+static int check_task_counter(struct checking *c, rouse_error *err)
 {
     uint64_t next = 0;
     uint64_t highest = 0;
-    int code = sqlite_number(c->s, SQL_COUNTER_GET, &next, err, "");
+    int code = sqlite_counter(c->s, COUNTER_TASK, &next, err);
     if (code == 0)
-        say(c, ERROR, "the counter of task numbers is missing: bring back a copy of the store");
-    if (code != 1)
-        return code;
-    code = find_ids_above(c->s, next, &highest, err);
+        code = find_ids_above(c->s, next, &highest, err);
     if (code == 1)
-        say(c, ERROR, "task 'bg_%llu' is above the counter of task numbers (%llu): its id may be given out again",
-            (unsigned long long)highest, (unsigned long long)next);
+        say(c, ERROR, "task 'bg_%llu' is above the counter of task numbers (%llu): its id may be given out again; export what is there "
+            "and import it into a new store", (unsigned long long)highest, (unsigned long long)next);
     else if (code == 0)
         say(c, FINE, "the next task is 'bg_%llu'", (unsigned long long)next);
+    return code < 0 ? code : 0;
+}
+
+/* Something that must be 0, or not be there; fine NULL says nothing when it is. */
+static const struct rule {
+    enum sqlite_statement count;
+    const char *finding, *fine;
+} rules[] = {
+    {SQL_ENTRY_UNPLACED, "values belong to no thread: bring back a copy of the store", NULL},
+    {SQL_ENTRY_AHEAD, "values are newer than their thread's revision: export the thread and import it again", NULL},
+    {SQL_ENTRY_SHAPES, "entries are neither live nor ended: bring back a copy of the store", "every value is in its place"},
+};
+
+static int check_rules(struct checking *c, rouse_error *err)
+{
+    int code = 0;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules && code >= 0; i++) {
+        uint64_t count = 0;
+        code = sqlite_number(c->s, rules[i].count, &count, err, "");
+        if (code >= 0 && count > 0)
+            say(c, ERROR, "%llu %s", (unsigned long long)count, rules[i].finding);
+        else if (code >= 0 && rules[i].fine)
+            say(c, FINE, "%s", rules[i].fine);
+    }
+    return code < 0 ? code : 0;
+}
+
+static int check_finished(struct checking *c, rouse_error *err)
+{
+    uint64_t is = 0, counted = 0;
+    int code = sqlite_counter(c->s, COUNTER_FINISHED, &counted, err);
+    if (code == 0)
+        code = sqlite_number(c->s, SQL_ENTRY_FINISHED, &is, err, "");
+    if (code >= 0 && is != counted)
+        say(c, ERROR, "%llu entries have ended, and the store counts %llu: limits are kept wrongly; bring back a copy of the store",
+            (unsigned long long)is, (unsigned long long)counted);
+    return code < 0 ? code : 0;
+}
+
+static int check_inbox(struct checking *c, rouse_error *err)
+{
+    uint64_t highest = 0, last = 0;
+    const char *task = NULL, *thread = NULL;
+    sqlite3_stmt *statement;
+    int code = sqlite_counter(c->s, COUNTER_EVENT, &last, err);
+    if (code == 0)
+        code = sqlite_number(c->s, SQL_INBOX_AHEAD, &highest, err, "");
+    if (code >= 0 && highest > last)
+        say(c, ERROR, "event %llu is above the counter of events (%llu): its id may be given out again; bring back a copy of the store",
+            (unsigned long long)highest, (unsigned long long)last);
+    if (code >= 0)
+        code = sqlite_bind(c->s, SQL_INBOX_TWICE, &statement, err, "");
+    if (code == 0 && (code = sqlite_step(c->s, statement, err)) == 1) {
+        code = sqlite_read(statement, err, "t", &task);
+        if (code == 0)
+            say(c, ERROR, "task '%.60s' ended more than once in the inbox: acknowledge one of the events only", task ? task : "");
+        sqlite3_reset(statement);
+    }
+    if (code == 0)
+        code = sqlite_bind(c->s, SQL_MESSAGE_GAPS, &statement, err, "");
+    if (code == 0 && (code = sqlite_step(c->s, statement, err)) == 1) {
+        code = sqlite_read(statement, err, "t", &thread);
+        if (code == 0)
+            say(c, ERROR, "messages are missing in thread '%.80s': bring back a copy of the store", thread ? thread : "");
+        sqlite3_reset(statement);
+    }
     return code < 0 ? code : 0;
 }
 
@@ -166,7 +229,13 @@ int sqlite_check(void *backend, storage_report *report, void *userdata, rouse_er
     if (code == 0)
         code = check_integrity(&c, err);
     if (code == 0)
-        code = check_counter(&c, err);
+        code = check_task_counter(&c, err);
+    if (code == 0)
+        code = check_rules(&c, err);
+    if (code == 0)
+        code = check_finished(&c, err);
+    if (code == 0)
+        code = check_inbox(&c, err);
     if (code < 0)
         return code;
     check_modes(&c);

@@ -1,25 +1,38 @@
 /* Taking in a document: one write transaction. */
 #include "storage/sqlite.h"
 
+static int drop(struct sqlite_store *s, const char *thread, const char *run, rouse_error *err)
+{
+    int code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL_LIVE, err, "tt", thread, run);
+    if (code == 0)
+        code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL_FINISHED, err, "tt", thread, run);
+    if (code == 0)
+        s->finished -= sqlite3_changes(s->db);
+    if (code == 0)
+        code = sqlite_run(s, SQL_PLACE_UNMARK, err, "tt", thread, run);
+    sqlite_forget(s);
+    return code;
+}
+
 static int drop_all(struct sqlite_store *s, const struct storage_document *document, rouse_error *err)
 {
-    int code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL, err, "tt", document->thread, "");
-    if (code == 0 && *document->run)
-        code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL, err, "tt", document->thread, document->run);
-    return code;
+    int code = drop(s, document->thread, "", err);
+    return code == 0 && *document->run ? drop(s, document->thread, document->run, err) : code;
 }
 
 static int import_all(struct sqlite_store *s, const struct storage_document *document, rouse_error *err)
 {
     uint64_t revision = document->revision;
     int code = document->replace ? drop_all(s, document, err) : sqlite_revision(s, document->thread, &revision, err);
-    struct sqlite_place place = {document->thread, document->run, revision};
+    struct sqlite_scope scope = {document->thread, document->run, revision, UINT64_MAX};
     if (code == 0)
-        code = sqlite_write_changes(s, &place, document->items, document->count, err);
+        code = sqlite_write_changes(s, &scope, document->items, document->count, err);
     for (size_t i = 0; i < document->count && code == 0; i++) {
         if (document->items[i].action == STATE_CLEAR)
-            code = sqlite_mark_map(s, &place, document->items[i].key, err);
+            code = sqlite_mark_map(s, &scope, document->items[i].key, err);
     }
+    if (code == 0)
+        code = sqlite_count_finished(s, err);
     return code < 0 || !document->replace ? code : sqlite_set_revision(s, document->thread, revision, err);
 }
 

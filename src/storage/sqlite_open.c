@@ -9,6 +9,7 @@
 #include "storage/sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static void sqlite_close(void *backend)
         sqlite3_finalize(s->statements[i]);
     for (size_t i = 0; i < LIST_FILTERS; i++)
         sqlite3_finalize(s->lists[i]);
+    sqlite_forget(s);
     sqlite3_close(s->db);
     free(s->directory);
     free(s);
@@ -40,6 +42,8 @@ static void sqlite_close(void *backend)
 static const struct storage_backend operations = {
     .name = "sqlite",
     .close = sqlite_close,
+    .group_begin = sqlite_group_begin,
+    .group_end = sqlite_group_end,
     .commit = sqlite_commit,
     .import = sqlite_import,
     .values = sqlite_values,
@@ -47,6 +51,13 @@ static const struct storage_backend operations = {
     .inbox = sqlite_inbox,
     .messages = sqlite_messages,
     .last_run = sqlite_last_run,
+    .claim = sqlite_claim,
+    .unclaim = sqlite_unclaim,
+    .lease = sqlite_lease,
+    .lease_release = sqlite_lease_release,
+    .prune = sqlite_prune,
+    .set_retention = sqlite_set_retention,
+    .retention = sqlite_retention,
     .check = sqlite_check,
 };
 
@@ -144,6 +155,18 @@ static int set_up(struct sqlite_store *s, const rouse_store_options *options, ro
     return code < 0 ? code : sqlite_migrate(s, err);
 }
 
+/* Which start of the machine this is, as a number; 0 when the system does not tell. */
+static uint64_t read_boot(void)
+{
+    char text[64];
+    FD_AUTO int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text);
+    uint64_t hash = n > 0 ? 14695981039346656037u : 0;
+    for (ssize_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
+    return hash >> 1;
+}
+
 static int make_place(struct sqlite_store *s, rouse_error *err)
 {
     int code = fd_make_dirs(s->directory, err);
@@ -194,6 +217,7 @@ int sqlite_open(const char *directory, const rouse_store_options *options, const
     }
     storage_show_path(directory, s->shown);
     s->platform = platform_or_default(options->platform);
+    s->boot = read_boot();
     int code = open_directory(s, options, err);
     if (code == 0 && !options->read_only)
         code = complete(s, err);

@@ -4,11 +4,18 @@
  * changed once released; a new version is a new step. Looking and stepping happen in one write transaction, so any number of
  * processes may open a new or an old store at once.
  *
+ * What a commit costs is the number of pages it changes. So all that changes with nearly every commit is in one small table,
+ * `place`, and a row that is live is in as few indexes as the questions allow.
+ *
  * Invariants of the tables
- *   - entry.seq is the order of creation. Replacing a value keeps its row, so it keeps its place.
- *   - A row of a map with entry '' is a mark: the map has a value, be it empty. Marks are not live and have no JSON.
- *   - run is '' for THREAD-scoped keys. name, parent and origin are what the key's index function said.
- *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had.
+ *   - place holds a number for (thread, run, key), and the number that stands for the three elsewhere. Rows are never removed
+ *     nor given another meaning. thread '': a counter of the store, with a fixed id (sqlite.h). key '': the thread's revision.
+ *     Otherwise where values are: 1 says that the map has a value, be it empty. run is '' for THREAD-scoped keys.
+ *   - entry.seq is the order of creation. Replacing a value keeps its row, so it keeps its place. entry '' is a scalar.
+ *   - name, parent, origin, queue, priority, waiting, ended_ms are what the key's index function said; ended_ms is NULL while live.
+ *   - holder, boot and until_ms are a claim's; until_ms NULL is without end. They mean nothing once waiting is 0.
+ *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had; 'event' is the highest id of the inbox, ever;
+ *     'epoch' of all leases; 'finished' is the number of entries that are not live.
  *   - inbox.acked_ms is NULL until the event is part of the conversation. */
 #include "storage/sqlite.h"
 
@@ -45,6 +52,57 @@ static const char version_1[] =
     "CREATE TABLE counter(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO counter(name, value) VALUES('task', 0);";
 
+static const char version_2[] =
+    "CREATE TABLE place("
+    "  id INTEGER PRIMARY KEY, thread TEXT NOT NULL, run TEXT NOT NULL, key TEXT NOT NULL, value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO place(id, thread, run, key, value) SELECT 1, '', '', 'task', value FROM counter WHERE name = 'task';"
+    "INSERT INTO place(id, thread, run, key, value) VALUES"
+    "  (2, '', '', 'event', coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'inbox'), 0)),"
+    "  (3, '', '', 'epoch', 0), (4, '', '', 'keep', 0), (5, '', '', 'older_ms', 0),"
+    "  (6, '', '', 'finished', (SELECT count(*) FROM entry WHERE live = 0 AND entry <> ''));"
+    "INSERT INTO place(thread, run, key, value) SELECT id, '', '', revision FROM thread;"
+    "INSERT INTO place(thread, run, key, value)"
+    "  SELECT thread, run, key, max(entry = '' AND json = '') FROM entry GROUP BY thread, run, key;"
+    "CREATE UNIQUE INDEX place_of ON place(thread, run, key);"
+    "DROP INDEX entry_place; DROP INDEX entry_thread; DROP INDEX entry_live; DROP INDEX entry_live_key;"
+    "DROP INDEX entry_live_name; DROP INDEX entry_name; DROP INDEX entry_parent; DROP INDEX entry_origin;"
+    "ALTER TABLE entry RENAME TO entry_1;"
+    "CREATE TABLE entry("
+    "  seq INTEGER PRIMARY KEY, place INTEGER NOT NULL, entry TEXT NOT NULL, live INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    "  name TEXT, parent TEXT, origin TEXT, ended_ms INTEGER, queue TEXT, priority INTEGER NOT NULL, waiting INTEGER NOT NULL,"
+    "  holder TEXT, boot INTEGER, until_ms INTEGER, json TEXT NOT NULL) STRICT;"
+    /* The end of a task is in its record; the step is the only place that looks into one. */
+    "INSERT INTO entry(seq, place, entry, live, revision, name, parent, origin, ended_ms, priority, waiting, json)"
+    "  SELECT e.seq, p.id, e.entry, e.live, e.revision, e.name, e.parent, e.origin, CASE WHEN e.live THEN NULL"
+    "    WHEN json_valid(e.json) THEN coalesce(CAST(e.json ->> '$.updated_at_ms' AS INTEGER), 0) ELSE 0 END, 0, 0, e.json"
+    "  FROM entry_1 e JOIN place p ON p.thread = e.thread AND p.run = e.run AND p.key = e.key"
+    "  WHERE e.entry <> '' OR e.json <> '' ORDER BY e.seq;"
+    "DROP TABLE entry_1; DROP TABLE thread; DROP TABLE counter;"
+    "CREATE UNIQUE INDEX entry_place ON entry(entry, place);"
+    "CREATE INDEX entry_live ON entry(place) WHERE live = 1;"
+    "CREATE INDEX entry_finished ON entry(place) WHERE live = 0;"
+    "CREATE INDEX entry_ended ON entry(ended_ms) WHERE live = 0;"
+    "CREATE UNIQUE INDEX entry_live_name ON entry(place, name) WHERE live = 1 AND name IS NOT NULL;"
+    "CREATE INDEX entry_name ON entry(name, place) WHERE name IS NOT NULL;"
+    "CREATE INDEX entry_parent ON entry(parent) WHERE parent IS NOT NULL;"
+    "CREATE INDEX entry_origin ON entry(origin) WHERE origin IS NOT NULL;"
+    "CREATE INDEX entry_queue ON entry(queue, waiting, priority DESC) WHERE live = 1 AND queue IS NOT NULL;"
+    "CREATE INDEX entry_claimed ON entry(queue) WHERE live = 1 AND waiting = 1 AND holder IS NOT NULL;"
+    "DROP INDEX inbox_waiting; DROP INDEX inbox_thread;"
+    "ALTER TABLE inbox RENAME TO inbox_1;"
+    "CREATE TABLE inbox("
+    "  id INTEGER PRIMARY KEY, thread TEXT NOT NULL, task_id TEXT NOT NULL, json TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL, acked_ms INTEGER) STRICT;"
+    "INSERT INTO inbox(id, thread, task_id, json, created_ms, acked_ms)"
+    "  SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox_1 ORDER BY id;"
+    "DROP TABLE inbox_1;"
+    "CREATE INDEX inbox_waiting ON inbox(thread) WHERE acked_ms IS NULL;"
+    "CREATE INDEX inbox_read ON inbox(thread) WHERE acked_ms IS NOT NULL;"
+    "CREATE INDEX inbox_task ON inbox(task_id) WHERE task_id <> '';"
+    "CREATE TABLE lease("
+    "  name TEXT PRIMARY KEY NOT NULL, holder TEXT NOT NULL, epoch INTEGER NOT NULL, boot INTEGER NOT NULL,"
+    "  until_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
 struct step { /* brings version i to i + 1, i being its place in the table */
     const char *sql;
     const char *and_then; /* the header, set in the same transaction */
@@ -52,6 +110,7 @@ struct step { /* brings version i to i + 1, i being its place in the table */
 
 static const struct step steps[] = {
     {version_1, "PRAGMA application_id = 0x726f7573; PRAGMA user_version = 1;"},
+    {version_2, "PRAGMA user_version = 2;"},
 };
 
 int sqlite_newest_version(void)

@@ -29,6 +29,7 @@ int sqlite_fail(struct sqlite_store *s, int result, rouse_error *err)
     case SQLITE_FULL:
         return rouse_fail(err, ROUSE_EIO, "disk full: store '%s' cannot grow; free some space and try again", s->shown);
     case SQLITE_IOERR:
+        s->broken |= result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC;
         return result == SQLITE_IOERR_NOMEM ? rouse_fail_memory(err) : fail_io(s, err);
     case SQLITE_CORRUPT:
         return rouse_fail(err, ROUSE_ESTORE, "store '%s' is damaged: move it away, or bring back a copy of it", s->shown);
@@ -54,6 +55,8 @@ static int bind_one(sqlite3_stmt *statement, int at, char type, va_list *args)
         return sqlite3_bind_int64(statement, at, (sqlite3_int64)va_arg(*args, uint64_t));
     if (type == 'i')
         return sqlite3_bind_int(statement, at, va_arg(*args, int));
+    if (type == '-')
+        return sqlite3_bind_null(statement, at);
     const char *text = va_arg(*args, const char *);
     if (type == 'b')
         return sqlite3_bind_text64(statement, at, text, va_arg(*args, size_t), SQLITE_STATIC, SQLITE_UTF8);
@@ -154,7 +157,8 @@ int sqlite_read(sqlite3_stmt *statement, rouse_error *err, const char *types, ..
 
 int sqlite_prepare_transactions(struct sqlite_store *s, rouse_error *err)
 {
-    static const enum sqlite_statement needed[] = {SQL_BEGIN_READ, SQL_BEGIN_WRITE, SQL_COMMIT, SQL_ROLLBACK};
+    static const enum sqlite_statement needed[] = {SQL_BEGIN_READ, SQL_BEGIN_WRITE, SQL_COMMIT,   SQL_ROLLBACK,
+                                                   SQL_SAVE,       SQL_SAVE_KEEP,   SQL_SAVE_UNDO};
     sqlite3_stmt *statement;
     int code = 0;
     for (size_t i = 0; i < sizeof needed / sizeof *needed && code == 0; i++)
@@ -167,6 +171,10 @@ static void roll_back(struct sqlite_store *s)
 {
     if (!sqlite3_get_autocommit(s->db))
         sqlite_run(s, SQL_ROLLBACK, NULL, "");
+    if (s->writing)
+        sqlite_forget(s);
+    s->writing = false;
+    s->finished = 0;
 }
 
 static int begin(struct sqlite_store *s, enum sqlite_statement which, rouse_error *err)
@@ -177,7 +185,12 @@ static int begin(struct sqlite_store *s, enum sqlite_statement which, rouse_erro
 
 int sqlite_begin_write(struct sqlite_store *s, rouse_error *err)
 {
-    return begin(s, SQL_BEGIN_WRITE, err);
+    if (s->broken)
+        return rouse_fail(err, ROUSE_EIO, "store '%s' could not be synced: close it, look after the disk, open it again", s->shown);
+    int code = begin(s, SQL_BEGIN_WRITE, err);
+    if (code == 0)
+        sqlite_remember_after_begin(s);
+    return code;
 }
 
 int sqlite_begin_read(struct sqlite_store *s, rouse_error *err)
@@ -191,5 +204,7 @@ int sqlite_end(struct sqlite_store *s, int code, rouse_error *err)
         code = sqlite_run(s, SQL_COMMIT, err, "");
     if (code < 0)
         roll_back(s);
+    else if (s->writing)
+        sqlite_remember_after_commit(s);
     return code;
 }

@@ -1,56 +1,136 @@
-/* Every fixed statement of the SQLite backend, each prepared once per handle. Those of sqlite_list are built in sqlite_read.c,
+/* Every fixed statement of the SQLite backend, each prepared once per handle. Those of sqlite_list are built in sqlite_list.c,
  * the schema is in sqlite_schema.c. X(name, text) */
 #ifndef STORAGE_SQLITE_STATEMENTS_H
 #define STORAGE_SQLITE_STATEMENTS_H
+
+#define SQL_EVENT "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox "
+/* Has nobody an event of entry e, of place p, still to read? */
+#define SQL_READ_BY_ALL                                                                                                \
+    "NOT EXISTS (SELECT 1 FROM inbox i INDEXED BY inbox_task WHERE i.task_id = e.entry AND i.task_id <> ''"            \
+    " AND i.thread = p.thread AND i.acked_ms IS NULL)"
+#define SQL_CLAIMED "(e.holder IS NOT NULL AND (e.until_ms IS NULL OR (e.boot = ?2 AND e.until_ms > ?3)))"
 
 #define SQLITE_STATEMENTS(X)                                                                                           \
     X(BEGIN_READ, "BEGIN")                                                                                             \
     X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                  \
     X(COMMIT, "COMMIT")                                                                                                \
     X(ROLLBACK, "ROLLBACK")                                                                                            \
-    X(COUNTER_GET, "SELECT value FROM counter WHERE name = 'task'")                                                    \
-    X(COUNTER_SET, "UPDATE counter SET value = ?1 WHERE name = 'task'")                                                \
-    X(THREAD_GET, "SELECT revision FROM thread WHERE id = ?1")                                                         \
-    X(THREAD_SET, "INSERT INTO thread(id, revision) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET revision = ?2")       \
-    X(ENTRY_GET, "SELECT json FROM entry WHERE key = ?1 AND entry = ?2 AND thread = ?3 AND run = ?4")                  \
+    X(SAVE, "SAVEPOINT rider")                                                                                         \
+    X(SAVE_KEEP, "RELEASE rider")                                                                                      \
+    X(SAVE_UNDO, "ROLLBACK TO rider")                                                                                  \
+    X(NUMBER_GET, "SELECT value FROM place WHERE id = ?1")                                                             \
+    X(NUMBER_SET, "UPDATE place SET value = ?2 WHERE id = ?1")                                                         \
+    X(PLACE_GET, "SELECT id, value FROM place WHERE thread = ?1 AND run = ?2 AND key = ?3")                            \
+    X(PLACE_PUT, "INSERT INTO place(thread, run, key, value) VALUES(?1, ?2, ?3, 0)")                                   \
+    X(PLACE_UNMARK, "UPDATE place SET value = 0 WHERE thread = ?1 AND run = ?2 AND key <> ''")                         \
+    X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2")                                             \
     X(ENTRY_PUT,                                                                                                       \
-      "INSERT INTO entry(thread, run, key, entry, json, revision, live, name, parent, origin)"                         \
-      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(key, entry, thread, run) DO UPDATE SET"            \
-      " json = ?5, revision = ?6, live = ?7, name = ?8, parent = ?9, origin = ?10")                                    \
-    X(ENTRY_MARK,                                                                                                      \
-      "INSERT INTO entry(thread, run, key, entry, json, revision, live) VALUES(?1, ?2, ?3, '', '', ?4, 0)"             \
-      " ON CONFLICT(key, entry, thread, run) DO NOTHING")                                                              \
-    X(ENTRY_REMOVE, "DELETE FROM entry WHERE key = ?1 AND entry = ?2 AND thread = ?3 AND run = ?4")                    \
-    X(ENTRY_CLEAR, "DELETE FROM entry WHERE thread = ?1 AND run = ?2 AND key = ?3")                                    \
-    X(ENTRY_CLEAR_ALL, "DELETE FROM entry WHERE thread = ?1 AND run = ?2")                                             \
+      "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json)" \
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                                                    \
+    X(ENTRY_SET,                                                                                                       \
+      "UPDATE entry SET live = ?3, revision = ?4, name = ?5, parent = ?6, origin = ?7, ended_ms = ?8, queue = ?9,"     \
+      " priority = ?10, waiting = ?11, json = ?12, holder = CASE WHEN ?11 THEN holder END,"                            \
+      " until_ms = CASE WHEN ?11 THEN until_ms END WHERE entry = ?2 AND place = ?1 AND live = ?13")                    \
+    X(ENTRY_REMOVE, "DELETE FROM entry WHERE entry = ?1 AND place = ?2 AND live = ?3")                                 \
+    X(ENTRY_CLEAR_LIVE, "DELETE FROM entry WHERE place = ?1 AND live = 1")                                             \
+    X(ENTRY_CLEAR_FINISHED, "DELETE FROM entry WHERE place = ?1 AND live = 0")                                         \
+    X(ENTRY_CLEAR_ALL_LIVE,                                                                                            \
+      "DELETE FROM entry WHERE live = 1 AND place IN (SELECT id FROM place WHERE thread = ?1 AND run = ?2)")           \
+    X(ENTRY_CLEAR_ALL_FINISHED,                                                                                        \
+      "DELETE FROM entry WHERE live = 0 AND place IN (SELECT id FROM place WHERE thread = ?1 AND run = ?2)")           \
     X(ENTRY_VALUES,                                                                                                    \
-      "SELECT thread, run, key, entry, json FROM entry WHERE thread = ?1 AND run = ?2 ORDER BY key, seq")              \
+      "SELECT p.thread, p.run, p.key, '', '', 0 AS seq FROM place p"                                                   \
+      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' AND p.value = 1"                                            \
+      " UNION ALL SELECT p.thread, p.run, p.key, e.entry, e.json, e.seq FROM place p"                                  \
+      " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
+      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> ''"                                                            \
+      " UNION ALL SELECT p.thread, p.run, p.key, e.entry, e.json, e.seq FROM place p"                                  \
+      " CROSS JOIN entry e INDEXED BY entry_finished ON e.place = p.id AND e.live = 0"                                 \
+      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, seq")                                       \
     X(ENTRY_LIVE_VALUES,                                                                                               \
-      "SELECT thread, run, key, entry, json FROM entry WHERE thread = ?1 AND run = ?2 AND live = 1"                    \
-      " ORDER BY key, seq")                                                                                            \
-    X(ENTRY_SEQ, "SELECT min(seq) FROM entry WHERE key = ?1 AND entry = ?2 AND run = ''")                              \
-    X(ENTRY_SEQ_OF_THREAD, "SELECT seq FROM entry WHERE key = ?1 AND entry = ?2 AND thread = ?3 AND run = ''")         \
+      "SELECT p.thread, p.run, p.key, e.entry, e.json FROM place p"                                                    \
+      " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
+      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
+    X(ENTRY_SEQ,                                                                                                       \
+      "SELECT min(e.seq) FROM entry e CROSS JOIN place p ON p.id = e.place"                                            \
+      " WHERE e.entry = ?2 AND p.key = ?1 AND p.run = ''")                                                             \
+    X(ENTRY_SEQ_OF_PLACE, "SELECT seq FROM entry WHERE entry = ?1 AND place = ?2")                                     \
     X(ENTRY_IDS, "SELECT entry FROM entry WHERE entry >= 'bg_' AND entry < 'bg`'")                                     \
-    X(INBOX_PUT, "INSERT INTO inbox(thread, task_id, json, created_ms) VALUES(?1, ?2, ?3, ?4)")                        \
+    X(ENTRY_UNPLACED,                                                                                                  \
+      "SELECT count(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.id = e.place AND p.key <> '')")    \
+    X(ENTRY_AHEAD,                                                                                                     \
+      "SELECT count(*) FROM entry e CROSS JOIN place p ON p.id = e.place LEFT JOIN place t"                            \
+      " ON t.thread = p.thread AND t.run = '' AND t.key = '' WHERE e.revision > coalesce(t.value, 0)")                 \
+    X(ENTRY_SHAPES, "SELECT count(*) FROM entry WHERE live NOT IN (0, 1) OR (waiting AND NOT live)"                    \
+                    " OR (live = 0) <> (ended_ms IS NOT NULL)")                                                        \
+    X(ENTRY_FINISHED, "SELECT count(*) FROM entry INDEXED BY entry_ended WHERE live = 0")                              \
+    X(INBOX_AHEAD, "SELECT max(id) FROM inbox")                                                                        \
+    X(INBOX_TWICE,                                                                                                     \
+      "SELECT task_id FROM inbox WHERE json ->> '$.kind' IN ('completed', 'failed', 'cancelled')"                      \
+      " GROUP BY thread, task_id HAVING count(*) > 1 AND task_id <> '' LIMIT 1")                                       \
+    X(QUEUE_HELD,                                                                                                      \
+      "SELECT count(*) FROM (SELECT 1 FROM entry e INDEXED BY entry_queue CROSS JOIN place p ON p.id = e.place"        \
+      " WHERE e.queue = ?1 AND e.live = 1 AND e.waiting = 0 AND p.key = ?5 LIMIT ?4)")                                 \
+    X(QUEUE_CLAIMED,                                                                                                   \
+      "SELECT count(*) FROM (SELECT 1 FROM entry e INDEXED BY entry_claimed CROSS JOIN place p ON p.id = e.place"      \
+      " WHERE e.queue = ?1 AND e.live = 1 AND e.waiting = 1 AND " SQL_CLAIMED " AND p.key = ?5 LIMIT ?4)")             \
+    X(QUEUE_NEXT,                                                                                                      \
+      "SELECT e.seq FROM entry e INDEXED BY entry_queue CROSS JOIN place p ON p.id = e.place"                          \
+      " WHERE e.queue = ?1 AND e.live = 1 AND e.waiting = 1 AND NOT " SQL_CLAIMED " AND p.key = ?5"                    \
+      " AND (?6 IS NULL OR p.thread = ?6) ORDER BY e.priority DESC, e.seq LIMIT ?4")                                   \
+    X(QUEUE_CLAIM, "UPDATE entry SET holder = ?2, boot = ?3, until_ms = ?4 WHERE seq = ?1")                            \
+    X(QUEUE_UNCLAIM,                                                                                                   \
+      "UPDATE entry SET holder = NULL, boot = NULL, until_ms = NULL WHERE entry = ?1 AND place = ?2 AND holder = ?3"   \
+      " AND live = 1 AND waiting = 1 AND (until_ms IS NULL OR (boot = ?4 AND until_ms > ?5))")                         \
+    X(ENTRY_ROW,                                                                                                       \
+      "SELECT p.thread, p.run, p.key, e.entry, e.json FROM entry e CROSS JOIN place p ON p.id = e.place"               \
+      " WHERE e.seq = ?1")                                                                                             \
+    X(LEASE_GET, "SELECT holder, epoch, boot = ?2 AND until_ms > ?3 FROM lease WHERE name = ?1")                       \
+    X(LEASE_PUT,                                                                                                       \
+      "INSERT INTO lease(name, holder, epoch, boot, until_ms) VALUES(?1, ?2, ?3, ?4, ?5)"                              \
+      " ON CONFLICT(name) DO UPDATE SET holder = ?2, epoch = ?3, boot = ?4, until_ms = ?5")                            \
+    X(LEASE_FENCE, "SELECT 1 FROM lease WHERE name = ?1 AND epoch = ?2")                                               \
+    X(LEASE_DROP, "DELETE FROM lease WHERE name = ?1 AND epoch = ?2")                                                  \
+    X(PRUNE_THREAD,                                                                                                    \
+      "SELECT e.seq FROM place p CROSS JOIN entry e INDEXED BY entry_finished ON e.place = p.id AND e.live = 0"        \
+      " WHERE p.thread = ?1 AND p.run = '' AND p.key = ?2 AND (e.ended_ms < ?3 OR e.seq < ?4)"                         \
+      " AND (?5 OR " SQL_READ_BY_ALL ") ORDER BY e.seq LIMIT ?6")                                                      \
+    X(PRUNE_ANY,                                                                                                       \
+      "SELECT e.seq FROM entry e INDEXED BY entry_ended CROSS JOIN place p ON p.id = e.place"                          \
+      " WHERE e.live = 0 AND p.run = '' AND p.key = ?2 AND (e.ended_ms, e.seq) < (?3, ?4)"                             \
+      " AND (?5 OR " SQL_READ_BY_ALL ") ORDER BY e.ended_ms, e.seq LIMIT ?6")                                          \
+    X(PRUNE_KEEP_THREAD,                                                                                               \
+      "SELECT e.seq FROM place p CROSS JOIN entry e INDEXED BY entry_finished ON e.place = p.id AND e.live = 0"        \
+      " WHERE p.thread = ?1 AND p.run = '' AND p.key = ?2 ORDER BY e.seq DESC LIMIT 1 OFFSET ?3")                      \
+    X(PRUNE_KEEP_ANY,                                                                                                  \
+      "SELECT e.seq, e.ended_ms FROM entry e INDEXED BY entry_ended CROSS JOIN place p ON p.id = e.place"              \
+      " WHERE e.live = 0 AND p.run = '' AND p.key = ?2 ORDER BY e.ended_ms DESC, e.seq DESC LIMIT 1 OFFSET ?3")        \
+    X(PRUNE_EVENTS, "DELETE FROM inbox WHERE task_id = ?1 AND task_id <> '' AND thread = ?2")                          \
+    X(PRUNE_ENTRY, "DELETE FROM entry WHERE seq = ?1")                                                                 \
+    X(KEEP_OLDEST,                                                                                                     \
+      "SELECT e.seq, e.ended_ms FROM (SELECT seq, ended_ms, entry, place FROM entry INDEXED BY entry_ended"            \
+      " WHERE live = 0 ORDER BY ended_ms, seq LIMIT ?1) e CROSS JOIN place p ON p.id = e.place WHERE " SQL_READ_BY_ALL \
+      " LIMIT ?2")                                                                                                     \
+    X(INBOX_PUT, "INSERT INTO inbox(id, thread, task_id, json, created_ms) VALUES(?1, ?2, ?3, ?4, ?5)")                \
     X(INBOX_ACK, "UPDATE inbox SET acked_ms = ?1 WHERE id = ?2 AND thread = ?3 AND acked_ms IS NULL")                  \
     X(INBOX_WAITING,                                                                                                   \
-      "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox INDEXED BY inbox_waiting"                     \
-      " WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")                                      \
+      SQL_EVENT "INDEXED BY inbox_waiting WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")    \
     X(INBOX_WAITING_ANY,                                                                                               \
-      "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox INDEXED BY inbox_waiting"                     \
-      " WHERE id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")                                                      \
+      SQL_EVENT "INDEXED BY inbox_waiting WHERE id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")                    \
     X(INBOX_ALL,                                                                                                       \
-      "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox"                                              \
-      " WHERE thread = ?1 AND id > ?2 ORDER BY id LIMIT ?3")                                                           \
-    X(INBOX_ALL_ANY,                                                                                                   \
-      "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox WHERE id > ?2 ORDER BY id LIMIT ?3")          \
+      SQL_EVENT "INDEXED BY inbox_waiting WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL UNION ALL "               \
+      SQL_EVENT "INDEXED BY inbox_read WHERE thread = ?1 AND id > ?2 AND acked_ms IS NOT NULL ORDER BY id LIMIT ?3")   \
+    X(INBOX_ALL_ANY, SQL_EVENT "WHERE id > ?2 ORDER BY id LIMIT ?3")                                                   \
     X(MESSAGE_LAST, "SELECT max(seq) FROM message WHERE thread = ?1")                                                  \
     X(MESSAGE_PUT, "INSERT INTO message(thread, seq, id, run, role, json) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")             \
     X(MESSAGE_LIST,                                                                                                    \
       "SELECT seq, id, run, role, json FROM message WHERE thread = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")             \
+    X(MESSAGE_GAPS,                                                                                                    \
+      "SELECT thread FROM message GROUP BY thread HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT 1")               \
+    X(RUN_GET, "SELECT thread, status FROM run WHERE id = ?1")                                                         \
     X(RUN_PUT,                                                                                                         \
       "INSERT INTO run(id, thread, status, reason, json, updated_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"                   \
-      " ON CONFLICT(id) DO UPDATE SET status = ?3, reason = ?4, json = ?5, updated_ms = ?6 WHERE thread = ?2")         \
+      " ON CONFLICT(id) DO UPDATE SET status = ?3, reason = ?4, json = ?5, updated_ms = ?6")                           \
     X(RUN_LAST,                                                                                                        \
       "SELECT id, status, reason, json, updated_ms FROM run WHERE thread = ?1 ORDER BY seq DESC LIMIT 1")
 

@@ -6,30 +6,32 @@
 
 int sqlite_revision(struct sqlite_store *s, const char *thread, uint64_t *ret_revision, rouse_error *err)
 {
-    uint64_t revision = 0;
-    int code = sqlite_number(s, SQL_THREAD_GET, &revision, err, "t", thread);
+    struct sqlite_place place = {0};
+    int code = sqlite_find_place(s, thread, "", "", &place, err);
     if (code < 0)
         return code;
-    *ret_revision = revision;
+    *ret_revision = place.value;
     return 0;
 }
 
 int sqlite_set_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err)
 {
-    return sqlite_run(s, SQL_THREAD_SET, err, "tu", thread, revision);
+    struct sqlite_place place;
+    int code = sqlite_make_place(s, thread, "", "", &place, err);
+    return code < 0 ? code : sqlite_set_place(s, thread, "", "", &place, revision, err);
 }
 
-int sqlite_take_number(struct sqlite_store *s, uint64_t *ret_number, rouse_error *err)
+int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_first, rouse_error *err)
 {
-    uint64_t number = UINT64_MAX;
-    int code = sqlite_number(s, SQL_COUNTER_GET, &number, err, "");
+    uint64_t first;
+    int code = sqlite_counter(s, COUNTER_TASK, &first, err);
     if (code < 0)
         return code;
-    if (number == UINT64_MAX)
+    if (first > UINT64_MAX - count)
         return rouse_fail(err, ROUSE_ELIMIT, "no task number is left in store '%s'", s->shown);
-    code = sqlite_run(s, SQL_COUNTER_SET, err, "u", number + 1);
+    code = sqlite_set_counter(s, COUNTER_TASK, first + count, err);
     if (code == 0)
-        *ret_number = number;
+        *ret_first = first;
     return code;
 }
 
@@ -37,80 +39,202 @@ int sqlite_take_number(struct sqlite_store *s, uint64_t *ret_number, rouse_error
 static int raise_counter(struct sqlite_store *s, const char *entry, rouse_error *err)
 {
     uint64_t number;
+    uint64_t next;
     if (!storage_task_number(entry, &number))
         return 0;
     if (number == UINT64_MAX)
         return rouse_fail(err, ROUSE_ELIMIT, "'%s' would leave no number for another task", entry);
-    uint64_t next = 0;
-    int code = sqlite_number(s, SQL_COUNTER_GET, &next, err, "");
+    int code = sqlite_counter(s, COUNTER_TASK, &next, err);
     if (code < 0 || number < next)
-        return code < 0 ? code : 0;
-    return sqlite_run(s, SQL_COUNTER_SET, err, "u", number + 1);
+        return code;
+    return sqlite_set_counter(s, COUNTER_TASK, number + 1, err);
 }
 
-static int put_json(struct sqlite_store *s, const struct sqlite_place *place, const struct state_change *change,
-                    const char *json, rouse_error *err)
+/* ---- values ---- */
+
+struct row { /* what is written of one value */
+    uint64_t place;
+    const char *entry;
+    uint64_t revision;
+    rouse_index index;
+    const char *json;
+};
+
+/* Parameters 1 to 12 of ENTRY_PUT and ENTRY_SET. */
+static int bind_row(struct sqlite_store *s, enum sqlite_statement which, const struct row *row, sqlite3_stmt **ret_statement,
+                    rouse_error *err)
 {
-    const rouse_key *key = change->key;
-    const char *run = key->scope == ROUSE_SCOPE_RUN ? place->run : "";
-    const char *entry = change->entry ? change->entry : "";
-    rouse_index index = storage_index(key, change->cell->value);
-    sqlite3_stmt *statement;
-    int code = sqlite_bind(s, SQL_ENTRY_PUT, &statement, err, "ttttbuittt", place->thread, run, key->name, entry, json,
-                           strlen(json), place->revision, index.live ? 1 : 0, index.name, index.parent, index.run);
-    if (code < 0)
-        return code;
-    code = sqlite_step(s, statement, err);
-    /* The row's own place is taken care of by the statement, so what is not unique is the name. */
-    if (code < 0 && sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_UNIQUE)
-        return storage_fail_name(index.name ? index.name : "", err);
+    const rouse_index *i = &row->index;
+    bool queued = i->live && i->queue;
+    int code = sqlite_bind(s, which, ret_statement, err, "utiutttutuib", row->place, row->entry, i->live ? 1 : 0, row->revision,
+                           i->name, i->parent, i->run, i->ended_ms, queued ? i->queue : NULL, (uint64_t)i->priority,
+                           queued && i->waiting ? 1 : 0, row->json, strlen(row->json));
+    if (code == 0 && i->live)
+        sqlite3_bind_null(*ret_statement, 8);
     return code;
 }
 
-static int put(struct sqlite_store *s, const struct sqlite_place *place, const struct state_change *change, rouse_error *err)
+/* The row's own place is taken care of by the caller, so what is not unique is the name. */
+static int step_row(struct sqlite_store *s, sqlite3_stmt *statement, const struct row *row, rouse_error *err)
 {
-    int code = change->entry ? raise_counter(s, change->entry, err) : 0;
+    int code = sqlite_step(s, statement, err);
+    if (code < 0 && sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_UNIQUE)
+        return storage_fail_name(row->index.name ? row->index.name : "", err);
+    return code;
+}
+
+/* Replaces a row that is, or is not, live. 1, 0 when there is none, or an error. */
+static int set_row(struct sqlite_store *s, const struct row *row, bool was_live, rouse_error *err)
+{
+    sqlite3_stmt *statement;
+    int code = bind_row(s, SQL_ENTRY_SET, row, &statement, err);
+    if (code < 0)
+        return code;
+    sqlite3_bind_int(statement, 13, was_live);
+    code = step_row(s, statement, row, err);
+    if (code < 0 || sqlite3_changes(s->db) == 0)
+        return code;
+    s->finished += was_live - row->index.live;
+    return 1;
+}
+
+static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, rouse_error *err)
+{
+    int code = fresh ? 0 : set_row(s, row, true, err);
+    if (code == 0 && !fresh)
+        code = set_row(s, row, false, err);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    sqlite3_stmt *statement;
+    code = bind_row(s, SQL_ENTRY_PUT, row, &statement, err);
+    if (code == 0)
+        code = step_row(s, statement, row, err);
+    if (code == 0)
+        s->finished += !row->index.live;
+    return code;
+}
+
+/* ---- changes ---- */
+
+struct writing {
+    struct sqlite_store *s;
+    const struct sqlite_scope *scope;
+    const rouse_key *key; /* whose place this is: */
+    struct sqlite_place place;
+    bool cleared; /* the place holds nothing that was there before */
+};
+
+static const char *run_of(const struct writing *w)
+{
+    return w->key->scope == ROUSE_SCOPE_RUN ? w->scope->run : "";
+}
+
+static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
+{
+    if (w->key == key)
+        return 0;
+    w->key = key;
+    w->cleared = false;
+    return sqlite_make_place(w->s, w->scope->thread, run_of(w), key->name, &w->place, err);
+}
+
+/* No map ever held an id whose number had not been given out when the transaction began. */
+static bool is_fresh(const struct writing *w, const char *entry)
+{
+    uint64_t number;
+    return w->cleared || (storage_task_number(entry, &number) && number >= w->scope->fresh_from);
+}
+
+static int put(struct writing *w, const struct state_change *change, rouse_error *err)
+{
+    const char *entry = change->entry ? change->entry : "";
+    int code = change->entry ? raise_counter(w->s, entry, err) : 0;
     if (code < 0)
         return code;
     char *json;
     code = storage_encode(change->key, change->entry, change->cell->value, &json, err);
     if (code < 0)
         return code;
-    code = put_json(s, place, change, json, err);
+    rouse_index index = storage_index(change->key, change->cell->value);
+    w->s->ended |= !index.live;
+    struct row row = {w->place.id, entry, w->scope->revision, index, json};
+    code = put_row(w->s, &row, is_fresh(w, entry), err);
     free(json);
     return code;
 }
 
-static int write_change(struct sqlite_store *s, const struct sqlite_place *place, const struct state_change *change,
-                        rouse_error *err)
+static int remove_entry(struct writing *w, const char *entry, rouse_error *err)
 {
-    const char *run = change->key->scope == ROUSE_SCOPE_RUN ? place->run : "";
-    const char *name = change->key->name;
-    const char *entry = change->entry ? change->entry : "";
+    for (int live = 1; live >= 0; live--) {
+        int code = sqlite_run(w->s, SQL_ENTRY_REMOVE, err, "tui", entry, w->place.id, live);
+        if (code < 0)
+            return code;
+        if (!live)
+            w->s->finished -= sqlite3_changes(w->s->db);
+    }
+    return 0;
+}
+
+static int clear(struct writing *w, rouse_error *err)
+{
+    int code = sqlite_run(w->s, SQL_ENTRY_CLEAR_LIVE, err, "u", w->place.id);
+    if (code == 0)
+        code = sqlite_run(w->s, SQL_ENTRY_CLEAR_FINISHED, err, "u", w->place.id);
+    if (code == 0)
+        w->s->finished -= sqlite3_changes(w->s->db);
+    w->cleared = true;
+    if (code == 0 && w->place.value == 1)
+        code = sqlite_set_place(w->s, w->scope->thread, run_of(w), w->key->name, &w->place, 0, err);
+    w->place.value = 0;
+    return code;
+}
+
+static int write_change(struct writing *w, const struct state_change *change, rouse_error *err)
+{
+    int code = go_to(w, change->key, err);
+    if (code < 0)
+        return code;
     switch (change->action) {
     case STATE_PUT:
-        return put(s, place, change, err);
+        return put(w, change, err);
     case STATE_REMOVE:
-        return sqlite_run(s, SQL_ENTRY_REMOVE, err, "tttt", name, entry, place->thread, run);
+        return remove_entry(w, change->entry ? change->entry : "", err);
     case STATE_CLEAR:
-        return sqlite_run(s, SQL_ENTRY_CLEAR, err, "ttt", place->thread, run, name);
+        return clear(w, err);
     }
     return rouse_fail(err, ROUSE_EINVAL, "no such change");
 }
 
-int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_place *place, const struct state_change *items,
+int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scope, const struct state_change *items,
                          size_t count, rouse_error *err)
 {
+    struct writing w = {.s = s, .scope = scope};
     int code = 0;
     for (size_t i = 0; i < count && code == 0; i++)
-        code = write_change(s, place, &items[i], err);
+        code = write_change(&w, &items[i], err);
     return code;
 }
 
-int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_place *place, const rouse_key *key, rouse_error *err)
+int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err)
 {
     if (key->shape != ROUSE_SHAPE_MAP)
         return 0;
-    const char *run = key->scope == ROUSE_SCOPE_RUN ? place->run : "";
-    return sqlite_run(s, SQL_ENTRY_MARK, err, "tttu", place->thread, run, key->name, place->revision);
+    const char *run = key->scope == ROUSE_SCOPE_RUN ? scope->run : "";
+    struct sqlite_place place;
+    int code = sqlite_make_place(s, scope->thread, run, key->name, &place, err);
+    if (code < 0 || place.value == 1)
+        return code;
+    return sqlite_set_place(s, scope->thread, run, key->name, &place, 1, err);
+}
+
+int sqlite_count_finished(struct sqlite_store *s, rouse_error *err)
+{
+    uint64_t finished;
+    if (s->finished == 0)
+        return 0;
+    int code = sqlite_counter(s, COUNTER_FINISHED, &finished, err);
+    if (code == 0)
+        code = sqlite_set_counter(s, COUNTER_FINISHED, finished + (uint64_t)s->finished, err);
+    s->finished = 0;
+    return code;
 }

@@ -43,10 +43,17 @@ typedef int storage_message_sink(void *userdata, const rouse_message *message, r
 typedef int storage_run_sink(void *userdata, const rouse_run *run, rouse_error *err);
 typedef void storage_report(int level, const char *text, void *userdata);
 
+struct storage_gone { /* an entry that a commit removed to keep the store's limits */
+    struct storage_gone *next;
+    const char *entry; /* in the same memory, as is: */
+    char thread[];
+};
+
 struct storage_outcome { /* of a commit */
     uint64_t before, after;
     size_t operations;
     bool wrote; /* false: there was nothing to write, nobody need be told */
+    struct storage_gone *gone; /* Taken by the caller: storage_gone_free */
 };
 
 struct storage_document { /* a decoded import; all Borrowed */
@@ -64,8 +71,13 @@ struct storage_document { /* a decoded import; all Borrowed */
 struct storage_backend {
     const char *name;
     void (*close)(void *backend);
-    /* In this order: number and prepare; storage_check_commit; the base revision; the batch's reducers over what is stored at
-     * that moment, whoever stored it; values, events, messages, acknowledgements, the run's record; the revision. */
+    /* When both are set, commits between them are one transaction: one that fails leaves no trace, and all fail when
+     * group_end does. NULL: commits are not grouped. */
+    int (*group_begin)(void *backend, rouse_error *err);
+    int (*group_end)(void *backend, rouse_error *err);
+    /* In this order: numbers and prepare; storage_check_commit; the fence; the base revision; the batch's reducers over what
+     * is stored at that moment, whoever stored it; values, events, messages, acknowledgements, the run's record; the
+     * revision; then, when an entry ended, up to LIMIT_KEEPING entries beyond the retention go. */
     int (*commit)(void *backend, const struct storage_keys *keys, rouse_commit *commit, struct storage_outcome *ret_outcome,
                   rouse_error *err);
     int (*import)(void *backend, const struct storage_document *document, rouse_error *err);
@@ -84,6 +96,18 @@ struct storage_backend {
                     void *userdata, rouse_error *err);
     /* Calls the sink once, or not at all when the thread has no run. */
     int (*last_run)(void *backend, const char *thread, storage_run_sink *sink, void *userdata, rouse_error *err);
+    /* As rouse_store_claim and its fellows say; arguments are valid and defaults filled in. Rows go to the sink inside the
+     * transaction: when it fails, nothing was claimed or removed. NULL, all of them or none: not offered. */
+    int (*claim)(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+    int (*unclaim)(void *backend, const char *key, const char *thread, const char *entry, const char *holder,
+                   rouse_error *err);
+    int (*lease)(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err);
+    int (*lease_release)(void *backend, const char *name, uint64_t epoch, rouse_error *err);
+    int (*prune)(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+    int (*set_retention)(void *backend, uint64_t keep, uint64_t older_ms, rouse_error *err);
+    int (*retention)(void *backend, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
     int (*check)(void *backend, storage_report *report, void *userdata, rouse_error *err); /* the highest level */
     /* As rouse_store_bell_open; the backend rings by itself. NULL: the bell is the file in the store's directory. */
     int (*bell_open)(void *backend, int *ret_fd, rouse_error *err);
@@ -119,6 +143,18 @@ int storage_decode(const rouse_key *key, const char *entry, const char *json, si
                    rouse_error *err);
 /* Errors that several backends and files raise with the same words. */
 int storage_fail_name(const char *name, rouse_error *err);
+int storage_fail_fence(const rouse_fence *fence, rouse_error *err);
+int storage_fail_leased(const char *name, const char *holder, rouse_error *err);
+int storage_fail_run(const rouse_run *run, const char *was, rouse_error *err);
+/* May a run of status `was` become `next`? The same is always fine. (COMPAT B125) */
+bool storage_run_may_become(const char *was, const char *next);
+/* Prepends to *list. ROUSE_ENOMEM. */
+int storage_gone_add(struct storage_gone **list, const char *thread, const char *entry, rouse_error *err);
+void storage_gone_free(struct storage_gone *list); /* takes NULL */
+
+/* The rows of one answer, and the sink that adds to them (userdata). NULL when out of memory. */
+rouse_rows *storage_rows_new(const rouse_key *key);
+int storage_rows_add(void *rows, const struct storage_row *row, rouse_error *err);
 
 /* 1 to LIMIT_THREAD_NAME bytes of UTF-8 without control characters; what: "thread", "run". ROUSE_EINVAL. */
 int storage_check_name(const char *what, const char *name, rouse_error *err);
@@ -152,6 +188,12 @@ struct storage_plugin { /* what rouse_store_install brought */
     char *name;
 };
 
+struct storage_prune_hook {
+    rouse_prune_hook call;
+    void *userdata;
+    struct storage_prune_hook *next;
+};
+
 struct rouse_store {
     pid_t process; /* a child after fork must not touch what it inherited */
     char *directory; /* "" of a store in memory */
@@ -162,13 +204,20 @@ struct rouse_store {
     struct storage_plugin *plugins;
     struct storage_hook *hooks, **last_hook;
     size_t n_hooks;
+    struct storage_prune_hook *prune_hooks; /* only ever prepended: the head is read once, under the lock */
     const struct storage_backend *ops;
     void *backend;
 };
 
 /* Takes the lock. ROUSE_EINVAL in a child after fork, and when a reducer or another callback calls the store. */
 int store_enter(rouse_store *store, rouse_error *err);
+/* The same for a call that writes: ROUSE_EINVAL also when the store is for reading only. */
+int store_enter_to_write(rouse_store *store, rouse_error *err);
+/* The same for claims, leases and pruning: ROUSE_EUNSUPPORTED when the backend has none. */
+int store_enter_to_keep(rouse_store *store, bool writes, rouse_error *err);
 void store_leave(rouse_store *store);
+/* Tells waiters that something happened; without the lock. */
+void store_ring(rouse_store *store);
 
 /* Makes room for one more item behind count. ROUSE_ENOMEM, and *items is as it was. */
 int storage_grow(void **items, size_t *cap, size_t count, size_t size, rouse_error *err);

@@ -20,6 +20,29 @@ int store_enter(rouse_store *store, rouse_error *err)
     return 0;
 }
 
+int store_enter_to_write(rouse_store *store, rouse_error *err)
+{
+    int code = store_enter(store, err);
+    if (code == 0 && store->read_only) {
+        store_leave(store);
+        code = rouse_fail(err, ROUSE_EINVAL, "the store was opened for reading only");
+    }
+    return code;
+}
+
+int store_enter_to_keep(rouse_store *store, bool writes, rouse_error *err)
+{
+    if (store && !store->ops->claim)
+        return rouse_fail(err, ROUSE_EUNSUPPORTED, "a store in memory has no claims, no leases and no pruning yet");
+    return writes ? store_enter_to_write(store, err) : store_enter(store, err);
+}
+
+void store_ring(rouse_store *store)
+{
+    if (*store->directory)
+        bell_ring(store->directory);
+}
+
 void store_leave(rouse_store *store)
 {
     pthread_mutex_unlock(&store->lock);
@@ -50,6 +73,11 @@ static void store_free(rouse_store *store)
         struct storage_plugin *next = store->plugins->next;
         free(store->plugins);
         store->plugins = next;
+    }
+    while (store->prune_hooks) {
+        struct storage_prune_hook *next = store->prune_hooks->next;
+        free(store->prune_hooks);
+        store->prune_hooks = next;
     }
     free(store->keys.items);
     free(store->directory);
@@ -192,23 +220,31 @@ static void call_hooks(const struct storage_hook *hook, size_t count, const rous
     }
 }
 
+static void tell_gone(const struct storage_prune_hook *hooks, struct storage_gone *gone)
+{
+    for (const struct storage_gone *at = gone; at; at = at->next) {
+        for (const struct storage_prune_hook *hook = hooks; hook; hook = hook->next)
+            hook->call(at->thread, at->entry, hook->userdata);
+    }
+    storage_gone_free(gone);
+}
+
 int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_revision, rouse_error *err)
 {
     struct storage_outcome outcome;
-    int code = commit ? store_enter(store, err) : rouse_fail(err, ROUSE_EINVAL, "no commit");
+    int code = commit ? store_enter_to_write(store, err) : rouse_fail(err, ROUSE_EINVAL, "no commit");
     if (code < 0)
         return code;
     const struct storage_hook *hooks = store->hooks;
     size_t n_hooks = store->n_hooks;
-    if (store->read_only)
-        code = rouse_fail(err, ROUSE_EINVAL, "the store was opened for reading only");
-    else
-        code = store->ops->commit(store->backend, &store->keys, commit, &outcome, err);
+    const struct storage_prune_hook *prune_hooks = store->prune_hooks;
+    code = store->ops->commit(store->backend, &store->keys, commit, &outcome, err);
     store_leave(store);
     if (code < 0)
         return code;
-    if (outcome.wrote && *store->directory)
-        bell_ring(store->directory);
+    if (outcome.wrote)
+        store_ring(store);
+    tell_gone(prune_hooks, outcome.gone);
     if (outcome.operations > 0)
         call_hooks(hooks, n_hooks, commit, &outcome);
     if (ret_revision)

@@ -29,6 +29,10 @@ static const struct jfield rows[] = {
     {"parent", JFIELD_STRING, JFIELD_REQUIRED, offsetof(struct item, parent), 0, NULL, NULL},
     {"run", JFIELD_STRING, JFIELD_REQUIRED, offsetof(struct item, run), 0, NULL, NULL},
     {"text", JFIELD_STRING, JFIELD_REQUIRED, offsetof(struct item, text), 0, NULL, NULL},
+    {"queue", JFIELD_STRING, JFIELD_OPTIONAL, offsetof(struct item, queue), 0, NULL, NULL},
+    {"waiting", JFIELD_BOOL, JFIELD_OPTIONAL, offsetof(struct item, waiting), 0, NULL, NULL},
+    {"priority", JFIELD_I64, JFIELD_OPTIONAL, offsetof(struct item, priority), 0, NULL, NULL},
+    {"ended_ms", JFIELD_U64, JFIELD_OPTIONAL, offsetof(struct item, ended_ms), 0, NULL, NULL},
 };
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};
 
@@ -46,8 +50,8 @@ static struct kept_item *copy_item(const struct item *item)
     if (!copy)
         return NULL;
     copy->item = *item;
-    const char **texts[] = {&copy->item.name, &copy->item.parent, &copy->item.run, &copy->item.text};
-    for (size_t i = 0; i < 4; i++) {
+    const char **texts[] = {&copy->item.name, &copy->item.parent, &copy->item.run, &copy->item.text, &copy->item.queue};
+    for (size_t i = 0; i < 5; i++) {
         const char *text = *texts[i] ? *texts[i] : "";
         *texts[i] = arena_text(&copy->texts, text, strlen(text));
         if (!*texts[i]) {
@@ -69,6 +73,13 @@ static char *encode_item(const void *value, rouse_error *err)
         buf_addf(&out, ",\"%s\":", members[i]);
         jtext_add_string(&out, texts[i], strlen(texts[i]));
     }
+    if (item->queue && *item->queue) {
+        buf_adds(&out, ",\"queue\":");
+        jtext_add_string(&out, item->queue, strlen(item->queue));
+        buf_addf(&out, ",\"waiting\":%s,\"priority\":%lld", item->waiting ? "true" : "false", (long long)item->priority);
+    }
+    if (item->ended_ms)
+        buf_addf(&out, ",\"ended_ms\":%llu", (unsigned long long)item->ended_ms);
     buf_addc(&out, '}');
     char *json = buf_take(&out, err);
     buf_done(&out);
@@ -101,6 +112,10 @@ static void index_item(const void *value, rouse_index *fill)
     fill->name = or_null(item->name);
     fill->parent = or_null(item->parent);
     fill->run = or_null(item->run);
+    fill->queue = or_null(item->queue ? item->queue : "");
+    fill->waiting = item->waiting;
+    fill->priority = item->priority;
+    fill->ended_ms = item->ended_ms;
 }
 
 static int reduce_put(rouse_edit *edit, const struct item_update *update, rouse_error *err)

@@ -4,10 +4,14 @@
 
 #include "rouse/store.h"
 
-/* {"live":true,"name":…,"parent":…,"run":…,"text":…}; the last four are "" when absent. */
+/* {"live":true,"name":…,"parent":…,"run":…,"text":…}, and the last four when they are set; the texts are "" when absent. */
 struct item {
     bool live;
     const char *name, *parent, *run, *text;
+    const char *queue;
+    bool waiting;
+    int64_t priority;
+    uint64_t ended_ms;
 };
 
 extern const rouse_key items_key;   /* "items": MAP, THREAD, wrapped in {"tasks":…}; values are struct item */

@@ -116,11 +116,11 @@ static const struct listing listings[] = {
 
 static void fill_for_listing(struct fixture *f)
 {
-    struct item a = {false, NULL, NULL, "r", "a"};
-    struct item b = {true, "n", NULL, NULL, "b"};
-    struct item c = {false, "n", "a", NULL, "c"};
-    struct item d = {true, NULL, "a", NULL, "d"};
-    struct item e = {true, "n", NULL, "r", "e"};
+    struct item a = {.live = false, .run = "r", .text = "a"};
+    struct item b = {.live = true, .name = "n", .text = "b"};
+    struct item c = {.live = false, .name = "n", .parent = "a", .text = "c"};
+    struct item d = {.live = true, .parent = "a", .text = "d"};
+    struct item e = {.live = true, .name = "n", .run = "r", .text = "e"};
     assert_fine(put_item(f->store, "t", "a", &a, &f->err), &f->err);
     assert_fine(put_item(f->store, "t", "b", &b, &f->err), &f->err);
     assert_fine(put_item(f->store, "t", "c", &c, &f->err), &f->err);
@@ -177,8 +177,8 @@ static void test_list_errors(void **state)
 static void test_same_entry_in_two_threads(void **state)
 {
     struct fixture *f = *state;
-    assert_fine(put_item(f->store, "t", "bg_1", &(struct item){true, NULL, NULL, NULL, "of t"}, &f->err), &f->err);
-    assert_fine(put_item(f->store, "u", "bg_1", &(struct item){true, NULL, NULL, NULL, "of u"}, &f->err), &f->err);
+    assert_fine(put_item(f->store, "t", "bg_1", &(struct item){.live = true, .text = "of t"}, &f->err), &f->err);
+    assert_fine(put_item(f->store, "u", "bg_1", &(struct item){.live = true, .text = "of u"}, &f->err), &f->err);
     assert_string_equal(list(f, &(rouse_query){.entry = "bg_1"}), "bg_1 bg_1");
     rouse_rows *rows = NULL;
     assert_fine(rouse_store_list(f->store, &items_key, &(rouse_query){.entry = "bg_1", .thread = "t"}, &rows, &f->err),
@@ -191,8 +191,8 @@ static void test_same_entry_in_two_threads(void **state)
 static void test_name_in_use(void **state)
 {
     struct fixture *f = *state;
-    struct item named = {true, "web", NULL, NULL, "x"};
-    struct item over = {false, "web", NULL, NULL, "x"};
+    struct item named = {.live = true, .name = "web", .text = "x"};
+    struct item over = {.live = false, .name = "web", .text = "x"};
     const char *text = "a running task named 'web' already exists";
     assert_fine(put_item(f->store, "t", "bg_0", &named, &f->err), &f->err);
     assert_failed(put_item(f->store, "t", "bg_1", &named, &f->err), &f->err, ROUSE_ECONFLICT, text);

@@ -1,0 +1,156 @@
+/* Lists: one statement per combination of filters, each told which index to walk, since the planner does not know that a name
+ * narrows more than a thread does. */
+#include "storage/sqlite.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+
+struct filter {
+    enum sqlite_filter bit;
+    const char *condition; /* with the parameter's number, so that binding does not depend on which others are there */
+};
+
+static const struct filter filters[] = {
+    {LIST_BY_THREAD, " AND e.place = ?2"}, {LIST_BY_ENTRY, " AND e.entry = ?3"},   {LIST_BY_NAME, " AND e.name = ?4"},
+    {LIST_BY_PARENT, " AND e.parent = ?5"}, {LIST_BY_RUN, " AND e.origin = ?6"},   {LIST_BY_BEFORE, " AND e.seq < ?7"},
+    {LIST_BY_LIVE, " AND e.live = 1"},     {LIST_BY_FINISHED, " AND e.live = 0"},
+};
+
+static const char *index_of(unsigned mask)
+{
+    if (mask & LIST_BY_ENTRY)
+        return "INDEXED BY entry_place";
+    if (mask & LIST_BY_NAME)
+        return (mask & LIST_BY_LIVE) && (mask & LIST_BY_THREAD) ? "INDEXED BY entry_live_name" : "INDEXED BY entry_name";
+    if (mask & LIST_BY_PARENT)
+        return "INDEXED BY entry_parent";
+    if (mask & LIST_BY_RUN)
+        return "INDEXED BY entry_origin";
+    if (mask & LIST_BY_LIVE)
+        return "INDEXED BY entry_live";
+    /* Everything of all threads, newest first: walk the table backwards rather than sort it. */
+    return mask & LIST_BY_THREAD ? "INDEXED BY entry_finished" : "NOT INDEXED";
+}
+
+static void add_select(struct buf *sql, unsigned mask, const char *columns)
+{
+    bool thread = mask & LIST_BY_THREAD;
+    buf_addf(sql, "SELECT %s FROM entry e %s%s WHERE %s", columns, index_of(mask),
+             thread ? "" : " CROSS JOIN place p ON p.id = e.place", thread ? "1" : "p.key = ?1 AND p.run = ''");
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        if (mask & filters[i].bit)
+            buf_adds(sql, filters[i].condition);
+    }
+}
+
+#define KNOWN_THREAD "?9, '', ?1, e.entry, e.json, e.seq AS seq"
+#define JOINED_THREAD "p.thread, '', ?1, e.entry, e.json, e.seq AS seq"
+
+static void build_list(struct buf *sql, unsigned mask)
+{
+    unsigned narrow = LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN;
+    unsigned which = LIST_BY_LIVE | LIST_BY_FINISHED;
+    bool thread = mask & LIST_BY_THREAD;
+    if (thread && !(mask & (narrow | which))) { /* two indexes in the same order, merged */
+        add_select(sql, mask | LIST_BY_LIVE, KNOWN_THREAD);
+        buf_adds(sql, " UNION ALL ");
+        add_select(sql, mask | LIST_BY_FINISHED, KNOWN_THREAD);
+    } else if (!thread && (mask & LIST_BY_LIVE) && !(mask & narrow)) {
+        /* No index has the live entries of all threads in order: sort their numbers, not their values. */
+        buf_adds(sql, "SELECT " JOINED_THREAD " FROM (");
+        add_select(sql, mask, "e.seq AS at");
+        buf_adds(sql, " ORDER BY e.seq DESC LIMIT ?8) CROSS JOIN entry e ON e.seq = at CROSS JOIN place p ON p.id = e.place");
+    } else {
+        add_select(sql, mask, thread ? KNOWN_THREAD : JOINED_THREAD);
+    }
+    buf_adds(sql, " ORDER BY seq DESC LIMIT ?8");
+}
+
+static unsigned query_mask(const rouse_query *q)
+{
+    unsigned mask = 0;
+    mask |= q->thread ? LIST_BY_THREAD : 0u;
+    mask |= q->entry ? LIST_BY_ENTRY : 0u;
+    mask |= q->name ? LIST_BY_NAME : 0u;
+    mask |= q->parent ? LIST_BY_PARENT : 0u;
+    mask |= q->run ? LIST_BY_RUN : 0u;
+    mask |= q->live_only ? LIST_BY_LIVE : 0u;
+    mask |= q->finished_only ? LIST_BY_FINISHED : 0u;
+    mask |= q->before ? LIST_BY_BEFORE : 0u;
+    return mask;
+}
+
+static int list_statement(struct sqlite_store *s, unsigned mask, sqlite3_stmt **ret_statement, rouse_error *err)
+{
+    sqlite3_stmt **kept = &s->lists[mask];
+    int code = 0;
+    if (!*kept) {
+        struct buf sql = BUF_INIT(0);
+        build_list(&sql, mask);
+        code = buf_check(&sql, err);
+        if (code == 0) {
+            int result = sqlite3_prepare_v3(s->db, buf_text(&sql), -1, SQLITE_PREPARE_PERSISTENT, kept, NULL);
+            code = result == SQLITE_OK ? 0 : sqlite_fail(s, result, err);
+        }
+        buf_done(&sql);
+    }
+    if (code == 0)
+        *ret_statement = *kept;
+    return code;
+}
+
+/* Where a page begins. An id that two threads both imported stands for the older one: a page may then leave rows out, but
+ * paging comes to an end. */
+static int before_seq(struct sqlite_store *s, const char *key, const rouse_query *q, uint64_t place, uint64_t *ret_seq,
+                      rouse_error *err)
+{
+    int code = q->thread ? sqlite_number(s, SQL_ENTRY_SEQ_OF_PLACE, ret_seq, err, "tu", q->before, place)
+                         : sqlite_number(s, SQL_ENTRY_SEQ, ret_seq, err, "tt", key, q->before);
+    if (code == 0)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "no '%s' to list from", q->before);
+    return code < 0 ? code : 0;
+}
+
+static int bind_list(struct sqlite_store *s, sqlite3_stmt *statement, const char *key, const rouse_query *q, uint64_t place,
+                     uint64_t before, rouse_error *err)
+{
+    size_t limit = q->limit && q->limit < LIMIT_LIST ? q->limit : LIMIT_LIST;
+    const char *const texts[] = {key, NULL, q->entry, q->name, q->parent, q->run, NULL, NULL, q->thread};
+    const int last = sqlite3_bind_parameter_count(statement);
+    int result = SQLITE_OK;
+    for (int i = 0; i < 9 && i < last && result == SQLITE_OK; i++) {
+        if (texts[i])
+            result = sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+    }
+    if (result == SQLITE_OK)
+        result = sqlite3_bind_int64(statement, 2, (sqlite3_int64)place);
+    if (result == SQLITE_OK)
+        result = sqlite3_bind_int64(statement, 7, (sqlite3_int64)before);
+    if (result == SQLITE_OK)
+        result = sqlite3_bind_int64(statement, 8, (sqlite3_int64)limit);
+    return result == SQLITE_OK ? 0 : sqlite_fail(s, result, err);
+}
+
+static int list_all(struct sqlite_store *s, const char *key, const rouse_query *query, storage_row_sink *sink,
+                    void *userdata, rouse_error *err)
+{
+    struct sqlite_place place = {0}; /* no place has the id 0, so nothing is found in a thread that never was */
+    uint64_t before = 0;
+    sqlite3_stmt *statement = NULL;
+    int code = query->thread ? sqlite_find_place(s, query->thread, "", key, &place, err) : 0;
+    if (code >= 0)
+        code = query->before ? before_seq(s, key, query, place.id, &before, err) : 0;
+    if (code == 0)
+        code = list_statement(s, query_mask(query), &statement, err);
+    if (code == 0)
+        code = bind_list(s, statement, key, query, place.id, before, err);
+    return code < 0 ? code : sqlite_give_rows(s, statement, sink, userdata, err);
+}
+
+int sqlite_list(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
+                rouse_error *err)
+{
+    struct sqlite_store *s = backend;
+    int code = sqlite_begin_read(s, err);
+    return code < 0 ? code : sqlite_end(s, list_all(s, key, query, sink, userdata, err), err);
+}

@@ -1,0 +1,183 @@
+/* The table `place`: counters, revisions, and the numbers that stand for (thread, run, key).
+ *
+ * Rows are never removed, so what was read of their ids stays true. Their values are remembered only as long as nobody else
+ * wrote: the data version, looked at once a write transaction has begun, tells. */
+#include "storage/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned version_now(struct sqlite_store *s)
+{
+    unsigned version = 0;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+static void forget_values(struct sqlite_store *s)
+{
+    memset(s->counter_known, 0, sizeof s->counter_known);
+    for (size_t i = 0; i < SQLITE_SLOTS; i++)
+        s->slots[i].value_known = false;
+}
+
+void sqlite_remember_after_begin(struct sqlite_store *s)
+{
+    unsigned version = version_now(s);
+    if (version != s->version)
+        forget_values(s);
+    s->version = version;
+    s->writing = true;
+}
+
+void sqlite_remember_after_commit(struct sqlite_store *s)
+{
+    s->version = version_now(s);
+    s->writing = false;
+}
+
+void sqlite_forget(struct sqlite_store *s)
+{
+    forget_values(s);
+    for (size_t i = 0; i < SQLITE_SLOTS; i++) {
+        free(s->slots[i].names);
+        s->slots[i] = (struct sqlite_slot){0};
+    }
+}
+
+/* ---- counters ---- */
+
+int sqlite_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t *ret_value, rouse_error *err)
+{
+    if (!s->writing || !s->counter_known[which]) {
+        uint64_t value = 0;
+        int code = sqlite_number(s, SQL_NUMBER_GET, &value, err, "i", (int)which);
+        if (code == 0)
+            return rouse_fail(err, ROUSE_ESTORE, "store '%s' is damaged: it has lost a counter; bring back a copy of it", s->shown);
+        if (code < 0)
+            return code;
+        s->counters[which] = value;
+        s->counter_known[which] = s->writing;
+    }
+    *ret_value = s->counters[which];
+    return 0;
+}
+
+int sqlite_set_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t value, rouse_error *err)
+{
+    s->counter_known[which] = false;
+    int code = sqlite_run(s, SQL_NUMBER_SET, err, "iu", (int)which, value);
+    if (code == 0 && sqlite3_changes(s->db) != 1)
+        return rouse_fail(err, ROUSE_ESTORE, "store '%s' is damaged: it has lost a counter; bring back a copy of it", s->shown);
+    if (code == 0) {
+        s->counters[which] = value;
+        s->counter_known[which] = s->writing;
+    }
+    return code;
+}
+
+/* ---- places ---- */
+
+static struct sqlite_slot *slot_of(struct sqlite_store *s, const char *thread, const char *run, const char *key)
+{
+    const char *const names[] = {thread, run, key};
+    unsigned hash = 2166136261u;
+    for (size_t i = 0; i < 3; i++) {
+        for (const char *at = names[i]; *at; at++)
+            hash = (hash ^ (unsigned char)*at) * 16777619u;
+        hash = (hash ^ 0xff) * 16777619u;
+    }
+    return &s->slots[hash % SQLITE_SLOTS];
+}
+
+/* The names stand one behind the other. */
+static bool slot_is(const struct sqlite_slot *slot, const char *thread, const char *run, const char *key)
+{
+    const char *at = slot->names;
+    if (!at || strcmp(at, thread) != 0)
+        return false;
+    at += strlen(at) + 1;
+    if (strcmp(at, run) != 0)
+        return false;
+    return strcmp(at + strlen(at) + 1, key) == 0;
+}
+
+/* Without memory for it, it is looked up again the next time. */
+static void keep(struct sqlite_store *s, const struct sqlite_place *place, const char *thread, const char *run,
+                 const char *key)
+{
+    struct sqlite_slot *slot = slot_of(s, thread, run, key);
+    size_t a = strlen(thread) + 1, b = strlen(run) + 1, c = strlen(key) + 1;
+    if (!slot_is(slot, thread, run, key)) {
+        free(slot->names);
+        slot->names = malloc(a + b + c);
+        if (!slot->names)
+            return;
+        memcpy(slot->names, thread, a);
+        memcpy(slot->names + a, run, b);
+        memcpy(slot->names + a + b, key, c);
+    }
+    slot->id = place->id;
+    slot->value = place->value;
+    slot->value_known = s->writing;
+}
+
+static int read_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                      struct sqlite_place *ret_place, rouse_error *err)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite_bind(s, SQL_PLACE_GET, &statement, err, "ttt", thread, run, key);
+    if (code == 0)
+        code = sqlite_step(s, statement, err);
+    if (code != 1)
+        return code;
+    sqlite_read(statement, err, "uu", &ret_place->id, &ret_place->value);
+    sqlite3_reset(statement);
+    return 1;
+}
+
+int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                      struct sqlite_place *ret_place, rouse_error *err)
+{
+    const struct sqlite_slot *slot = slot_of(s, thread, run, key);
+    if (s->writing && slot->value_known && slot_is(slot, thread, run, key)) {
+        *ret_place = (struct sqlite_place){slot->id, slot->value};
+        return 1;
+    }
+    struct sqlite_place place;
+    int code = read_place(s, thread, run, key, &place, err);
+    if (code != 1)
+        return code;
+    keep(s, &place, thread, run, key);
+    *ret_place = place;
+    return 1;
+}
+
+int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                      struct sqlite_place *ret_place, rouse_error *err)
+{
+    int code = sqlite_find_place(s, thread, run, key, ret_place, err);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    code = sqlite_run(s, SQL_PLACE_PUT, err, "ttt", thread, run, key);
+    if (code < 0)
+        return code;
+    *ret_place = (struct sqlite_place){.id = (uint64_t)sqlite3_last_insert_rowid(s->db)};
+    keep(s, ret_place, thread, run, key);
+    return 0;
+}
+
+int sqlite_set_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
+                     const struct sqlite_place *place, uint64_t value, rouse_error *err)
+{
+    struct sqlite_slot *slot = slot_of(s, thread, run, key);
+    bool kept = slot_is(slot, thread, run, key);
+    if (kept)
+        slot->value_known = false;
+    int code = sqlite_run(s, SQL_NUMBER_SET, err, "uu", place->id, value);
+    if (code == 0 && kept) {
+        slot->value = value;
+        slot->value_known = s->writing;
+    }
+    return code;
+}
