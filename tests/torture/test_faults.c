@@ -87,7 +87,7 @@ static bool one(const struct row *row, unsigned long n, bool always, rouse_durab
 /* The short form leaves out more and more of the later calls; the long one leaves out none. */
 static unsigned long after(unsigned long n)
 {
-    return n + 1 + (getenv("TORTURE_SECONDS") ? 0 : n / 6);
+    return n + 1 + (getenv("TORTURE_SECONDS") ? 0 : n / 3);
 }
 
 static void test_each_call_fails(void **state)

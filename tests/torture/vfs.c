@@ -11,15 +11,6 @@
 const char *const vfs_call_names[VFS_CALLS] = {"open", "read",   "write",  "truncate",       "sync",           "size",
                                                "lock", "delete", "access", "map of the shm", "lock of the shm"};
 
-uint64_t seed_next(uint64_t *seed)
-{
-    *seed += *seed == 0;
-    *seed ^= *seed >> 12;
-    *seed ^= *seed << 25;
-    *seed ^= *seed >> 27;
-    return *seed * 2685821657736338717u;
-}
-
 /* ---- the disk as a power cut would leave it ---- */
 
 struct bytes {

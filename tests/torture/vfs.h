@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "seed.h"
+
 enum vfs_call {
     VFS_OPEN,
     VFS_READ,
@@ -51,8 +53,5 @@ bool vfs_is_cut(void);
 unsigned long vfs_changes(void); /* since vfs_record */
 /* The files that a cut now would leave, into directory. Ends the recording. */
 void vfs_rebuild(const char *directory, uint64_t seed);
-
-/* xorshift64*: what all seeds here mean. */
-uint64_t seed_next(uint64_t *seed);
 
 #endif
