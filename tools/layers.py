@@ -32,7 +32,7 @@ ALSO = {'shim': ['proc/protocol.h', 'base/limits.h', 'base/banned.h']}
 # A public header belongs to the room that implements it.
 PUBLIC = {
     'rouse/error.h': 'base', 'rouse/platform.h': 'base', 'rouse/state.h': 'state', 'rouse/store.h': 'storage',
-    'rouse/task.h': 'task', 'rouse/agent.h': 'agent', 'rouse/model.h': 'agent',
+    'rouse/task.h': 'task', 'rouse/work.h': 'task', 'rouse/agent.h': 'agent', 'rouse/model.h': 'agent',
 }
 # Outside libraries, and the rooms where they may be included.
 OUTSIDE = {'jansson.h': ['json'], 'sqlite3.h': ['storage'], 'curl/': ['model'], 'libpq': ['storage'],

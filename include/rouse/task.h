@@ -35,10 +35,50 @@ typedef struct rouse_output {
     uint64_t dropped; /* size - kept */
 } rouse_output;
 
+typedef enum rouse_after_if { /* what a dependency must have come to */
+    ROUSE_AFTER_SUCCEEDED = 0,
+    ROUSE_AFTER_ENDED,  /* in any way */
+    ROUSE_AFTER_FAILED  /* failed or cancelled */
+} rouse_after_if;
+
+typedef struct rouse_progress {
+    uint64_t done, total; /* total 0 = unknown */
+    const char *message;  /* or NULL */
+} rouse_progress;
+
+/* What a task was asked to be beyond one command run at once: members of `ext`, in memory only when one of them is there. */
+typedef struct rouse_task_plan {
+    const char *owner;       /* a function's runtime, by a name that only its lock gives meaning to; never a pid */
+    const char *function;    /* registered name: it is begun again after a crash */
+    const char *input;       /* JSON text, or NULL */
+    const char *checkpoint;  /* JSON text: where the next attempt begins; or NULL */
+    const char **after;      /* ids it waits for, NULL-terminated, or NULL */
+    rouse_after_if after_if;
+    const char **dependents; /* ids that wait for it, or NULL */
+    const char *queue;       /* or NULL */
+    uint64_t queue_limit;    /* tasks of the queue that may run at once */
+    bool in_queue;           /* nothing but its queue keeps it from beginning */
+    int64_t priority;        /* within the queue, the highest first */
+    uint64_t attempt;        /* 1 for the first; 0 = not begun */
+    uint64_t max_attempts;   /* 0 and 1 = no retry */
+    uint64_t retry_on;       /* ROUSE_RETRY_… */
+    uint64_t backoff_ms, backoff_max_ms;
+    uint64_t due_ms;         /* Unix time of what comes next: begin, begin again, fire, deadline; 0 = nothing */
+    uint64_t every_ms;       /* a series: time between two firings */
+    uint64_t fired;          /* firings so far */
+    uint64_t timeout_ms, idle_timeout_ms, grace_ms; /* kept for a task that has not begun */
+    bool has_progress;
+    rouse_progress progress;
+    const char **labels;     /* "key=value", NULL-terminated, or NULL */
+    uint64_t depth;          /* tasks above it */
+    uint64_t events;         /* custom events it sent */
+} rouse_task_plan;
+
 /* What rouse knows beyond the seed's record; the member `ext` of its JSON. has_ext = false: a record of the seed's runtime. */
 typedef struct rouse_task_ext {
-    const char *kind;      /* "process", "sub_agent" */
-    const char *stage;     /* "starting", "running"; NULL unless running. Found out when the record is read */
+    const char *kind;      /* "process", "sub_agent", "function", "timer", "external" */
+    const char *stage;     /* "queued", "retrying" (not begun, stored); "starting", "running" (found out when the record is
+                              read); NULL unless running */
     const char **argv;     /* NULL-terminated, or NULL */
     const char *cwd;       /* or NULL */
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
@@ -57,6 +97,7 @@ typedef struct rouse_task_ext {
     uint64_t started_at_ms;/* Unix time at which the command was executed; with the ending */
     uint64_t cpu_ms;       /* user and system time of it and what it waited for; with the ending */
     uint64_t max_rss_kib;  /* the most memory one of these processes held; with the ending */
+    const rouse_task_plan *plan; /* or NULL */
 } rouse_task_ext;
 
 typedef struct rouse_task {
@@ -135,9 +176,42 @@ ROUSE_API int rouse_manager_new(rouse_store *store, const rouse_manager_options 
 ROUSE_API void rouse_manager_free(rouse_manager *manager); /* tasks go on; takes NULL */
 ROUSE_API rouse_store *rouse_manager_store(rouse_manager *manager);
 
+typedef enum rouse_kind {
+    ROUSE_KIND_PROCESS = 0,
+    ROUSE_KIND_FUNCTION, /* rouse/work.h: run by this program, or parked until somebody who holds its id completes it */
+    ROUSE_KIND_TIMER,    /* ends, or fires again and again, when its time has come */
+    ROUSE_KIND_EXTERNAL  /* completed by people and other programs; outlives every runtime */
+} rouse_kind;
+
+enum { /* which endings are tried again; 0 means ROUSE_RETRY_FAILED */
+    ROUSE_RETRY_FAILED = 1,   /* failed by itself */
+    ROUSE_RETRY_DEADLINE = 2, /* its deadline or idle timeout passed; each attempt has its own */
+    ROUSE_RETRY_LOST = 4      /* its supervisor or runtime died */
+};
+typedef struct rouse_retry {  /* zero means: never again */
+    uint64_t max_attempts;    /* the first one included; at most 1000 */
+    unsigned on;              /* ROUSE_RETRY_…, or-ed */
+    uint64_t backoff_ms;      /* before the second attempt, doubled for each further one; default 1000 */
+    uint64_t backoff_max_ms;  /* default 300000. What is slept is a random time between half of it and all of it */
+} rouse_retry;
+
+typedef struct rouse_when {   /* at most one of at_ms and in_ms; zero means at once */
+    uint64_t at_ms;           /* Unix time: by the wall clock, whatever happens to it */
+    uint64_t in_ms;           /* elapsed time: setting the clock changes nothing */
+    uint64_t every_ms;        /* TIMER: a series, first after in_ms or at at_ms, else after every_ms. What was missed is made
+                                 up for by one firing */
+} rouse_when;
+
+typedef struct rouse_call rouse_call;
+/* The body of a function task (rouse/work.h). Returns 0: completed, with what rouse_call_result said; 1: parked, to be
+ * completed later by anybody who holds the id; a ROUSE_E…: failed, with what rouse_call_error said. input is JSON text or NULL,
+ * Borrowed for the call. */
+typedef int (*rouse_function)(rouse_call *call, const char *input, void *userdata);
+
 typedef struct rouse_task_spec { /* zero means default */
     const char *thread;          /* the owner; required */
-    const char *const *argv;     /* NULL-terminated; required. Run as given, never through a shell */
+    rouse_kind kind;
+    const char *const *argv;     /* PROCESS: NULL-terminated; required. Run as given, never through a shell */
     const char *const *env;      /* NULL-terminated "K=V", exactly what the command gets, plus ROUSE_TASK, ROUSE_STORE and
                                     ROUSE_THREAD; NULL = an empty environment plus those */
     const char *cwd;             /* default: the caller's */
@@ -151,10 +225,25 @@ typedef struct rouse_task_spec { /* zero means default */
     uint64_t grace_ms;           /* between TERM and KILL; 0 = 5000 */
     const char *ready_when;      /* POSIX extended regular expression, matched against each line of output */
     bool session;                /* end it when this process ends */
+    rouse_function run;          /* FUNCTION: its body, called by rouse_manager_dispatch or a pool with userdata. After a restart
+                                    nobody knows it: the task is then an orphan */
+    void *userdata;
+    const char *function;        /* FUNCTION: instead, a name given to rouse_function_register. Neither: parked */
+    const char *input;           /* JSON text, checked and kept verbatim */
+    const char *const *after;    /* NULL-terminated ids or names of tasks of the same thread that it waits for; at most 64 */
+    rouse_after_if after_if;     /* what each must come to. One that came to something else fails this task, and so on */
+    const char *queue;           /* 1 to 64 characters as a name's: begins when fewer than queue_limit of the queue run */
+    uint64_t queue_limit;        /* 0 = 1 */
+    int64_t priority;            /* the highest of the queue first, then the oldest */
+    rouse_retry retry;
+    rouse_when when;             /* TIMER: when it fires; others: not before */
+    const char *const *labels;   /* NULL-terminated "key=value"; at most 32 of at most 256 bytes */
+    const char *key;             /* idempotency: a second start with it in the same thread gives the task of the first one */
 } rouse_task_spec;
 
-/* Starts a command under its own supervisor. The record is durable, and its id known, before the command runs.
- * Returns the record, rouse_task_free. ROUSE_EINVAL (spec), ROUSE_ECONFLICT `a running task named '{name}' already exists`
+/* Starts a task. The record is durable, and its id known, before anything of it runs; a command runs under its own supervisor.
+ * Returns the record, rouse_task_free. 0, or 1 when spec.key had started it before. ROUSE_EINVAL (spec),
+ * ROUSE_ECONFLICT `a running task named '{name}' already exists`
  * or EINVAL `'{name}' is a reserved name`, ROUSE_ENOTFOUND (no rouse-shim), errors of the store: then there is no task. From
  * the moment there is an id there is a record: a command or supervisor that cannot be started gives a record that failed. */
 ROUSE_API int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task,

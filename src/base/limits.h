@@ -20,6 +20,20 @@
 #define LIMIT_ARGV_BYTES (1u << 20)
 #define LIMIT_LINEAGE_ID 256
 #define LIMIT_TASKS_PER_CALL 1024       /* ids in one wait or cancel */
+#define LIMIT_FUNCTIONS 1024            /* registered with one manager */
+#define LIMIT_POOL 256                  /* threads of one pool */
+#define LIMIT_AFTER 64                  /* tasks that one waits for */
+#define LIMIT_DEPENDENTS 1000           /* tasks that wait for one */
+#define LIMIT_LABELS 32
+#define LIMIT_LABEL 256
+#define LIMIT_ATTEMPTS 1000
+#define LIMIT_LOST_ATTEMPTS 10          /* a function whose runtime died so often is not begun again */
+#define LIMIT_BACKOFF_MS 1000           /* default first wait for a second attempt */
+#define LIMIT_BACKOFF_MAX_MS 300000     /* and the longest */
+#define LIMIT_DELAY_MS (100ull * 365 * 86400000) /* a hundred years */
+#define LIMIT_SERIES_MS 10              /* shortest time between two firings */
+#define LIMIT_CUSTOM_EVENTS 10000       /* sent by one task */
+#define LIMIT_MANY 1000                 /* tasks started or ended in one transaction */
 #define LIMIT_LIST 10000                /* rows of one page */
 #define LIMIT_NUMBERS 10000             /* task numbers taken by one commit */
 #define LIMIT_PRUNE 1000                /* entries removed by one call */

@@ -150,6 +150,17 @@ static size_t find_row(const struct jfields *fields, struct jslice key, uint64_t
     return fields->count;
 }
 
+/* Where a row's offset counts from; NULL when out of memory. */
+static void *target_of(const struct jfields *fields, const struct jfield *row, struct arena *arena, void *into)
+{
+    if (row->need != JFIELD_PART)
+        return into;
+    void **part = (void **)(void *)((char *)into + fields->part_at);
+    if (!*part && (*part = arena_alloc(arena, fields->part_size)) != NULL)
+        memset(*part, 0, fields->part_size);
+    return *part;
+}
+
 /* The value behind key, into its place or nowhere. */
 static int take_member(const struct jfields *fields, struct jtext *t, struct jslice key, uint64_t *seen,
                        struct arena *arena, void *into, rouse_error *err)
@@ -166,9 +177,10 @@ static int take_member(const struct jfields *fields, struct jtext *t, struct jsl
     if (code < 0)
         return code;
     bool takes_null = row->type == JFIELD_RAW || row->type == JFIELD_SLICE;
-    if (row->need == JFIELD_OPTIONAL && !takes_null && jtext_type(value) == JTYPE_NULL)
+    if ((row->need == JFIELD_OPTIONAL || row->need == JFIELD_PART) && !takes_null && jtext_type(value) == JTYPE_NULL)
         return 0;
-    return jfield_read(row, value, arena, into, err);
+    void *target = target_of(fields, row, arena, into);
+    return target ? jfield_read(row, value, arena, target, err) : rouse_fail_memory(err);
 }
 
 int jfields_decode(const struct jfields *fields, const char *text, size_t len, struct arena *arena, void *into,
@@ -215,11 +227,27 @@ static bool copy_strings(struct arena *arena, const char ***strings)
     return true;
 }
 
+static bool copy_part(const struct jfields *fields, struct arena *arena, void *into, char **ret_part)
+{
+    void **part = (void **)(void *)((char *)into + fields->part_at);
+    if (fields->part_size == 0 || !*part)
+        return true;
+    void *copy = arena_alloc(arena, fields->part_size);
+    if (copy)
+        *ret_part = *part = memcpy(copy, *part, fields->part_size);
+    return copy != NULL;
+}
+
 int jfields_copy(const struct jfields *fields, struct arena *arena, void *into)
 {
+    char *part = NULL;
+    if (!copy_part(fields, arena, into, &part))
+        return ROUSE_ENOMEM;
     for (size_t i = 0; i < fields->count; i++) {
         const struct jfield *row = &fields->rows[i];
-        void *at = (char *)into + row->offset;
+        if (row->need == JFIELD_PART && !part)
+            continue;
+        void *at = (row->need == JFIELD_PART ? part : (char *)into) + row->offset;
         const char **text = at;
         const char ***strings = at;
         bool ok = true;

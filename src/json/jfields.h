@@ -23,6 +23,7 @@ enum jfield_need {
     JFIELD_OPTIONAL, /* missing or null: the target stays as it is */
     JFIELD_DEFAULT,  /* missing: stays as it is; null is an error */
     JFIELD_REQUIRED,
+    JFIELD_PART,     /* as OPTIONAL; offset and has are those in the part */
 };
 
 struct jfields;
@@ -41,6 +42,9 @@ struct jfields {
     const struct jfield *rows; /* at most 64 */
     size_t count;
     bool strict; /* ignored members must be readable too */
+    /* The part: a second struct, in the arena and zeroed, which a pointer at part_at of the target leads to. It is made when
+     * one of its members is there; so that what is mostly absent takes no room. part_size 0 = none. */
+    size_t part_at, part_size;
 };
 
 /* One whole document into *into (arena may be NULL when the table has nothing for it), which the caller has set to the

@@ -8,7 +8,8 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
-#include "task/manager.h"
+#include "task/record.h"
+#include "task/work.h"
 
 #define CONNECT_TRIES 250 /* × 20 ms: a supervisor that is being started */
 #define MAX_DEPTH 64      /* of a tree; a record that was imported may even be its own ancestor */
@@ -74,6 +75,8 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
 {
     FD_AUTO int fd = -1;
     bool over = false;
+    if (!task_is_process(task) || record_is_waiting(&task->ext))
+        return work_cancel(m, task->owner_thread_id, task, o, err);
     uint64_t grace = o->has_grace ? o->grace_ms : LIMIT_GRACE_MS;
     bool asked = false;
     int code = 0;

@@ -10,13 +10,12 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "json/jtext.h"
-#include "task/event.h"
-#include "task/manager.h"
+#include "task/record.h"
+#include "task/work.h"
 
 struct ending {
     char error[LIMIT_ERROR_TEXT];
     struct buf result;
-    struct buf event;
 };
 
 /* The last lines of output as text, so that a small result needs no second look. */
@@ -110,43 +109,20 @@ static void end_with_error(rouse_manager *m, rouse_task *end, const char *error,
     }
 }
 
-static int add_event(struct buf *out, const rouse_task *end, rouse_error *err)
-{
-    if (end->status == ROUSE_COMPLETED)
-        event_add_completed(out, end->task_id, end->result);
-    else if (end->status == ROUSE_FAILED)
-        event_add_failed(out, end->task_id, end->error);
-    else
-        event_add_cancelled(out, end->task_id);
-    return buf_check(out, err);
-}
-
-/* 1 when this commit ended the task, 0 when it had ended already. */
-static int commit_ending(rouse_manager *m, const char *thread, rouse_task *end, struct buf *event, rouse_error *err)
+/* 1 when this commit ended the task, or this attempt of it; 0 when it had ended already. */
+static int commit_ending(rouse_manager *m, const char *thread, const rouse_task *seen, rouse_task *end, rouse_error *err)
 {
     end->has_completed_at = true;
     end->ext.stage = NULL;
-    int code = add_event(event, end, err);
-    if (code < 0)
-        return code;
-    rouse_batch *batch = rouse_batch_new();
-    rouse_task_update *update = batch ? rouse_task_upsert(end) : NULL;
-    if (!update) {
-        rouse_batch_free(batch);
-        return rouse_fail_memory(err);
-    }
-    rouse_error why = {0};
-    code = rouse_task_state_add(batch, update, &why);
-    rouse_post post = {.thread = thread, .task_id = end->task_id, .json = buf_text(event)};
-    rouse_commit commit = {.thread = thread, .batch = batch, .posts = &post, .n_posts = 1};
-    if (code == 0)
-        code = rouse_store_commit(m->store, &commit, NULL, &why);
-    rouse_batch_free(batch);
-    if (code == ROUSE_ECONFLICT)
-        return 0;
-    if (code < 0)
-        return rouse_fail(err, code, "%s", why.message);
-    return 1;
+    const struct task_end how = {
+        .status = end->status,
+        .result = end->result,
+        .error = end->error,
+        .ended_by = end->has_ext ? end->ext.ended_by : NULL,
+        .record = end,
+    };
+    int code = task_end(m, thread, seen, &how, err);
+    return code > 0 ? 1 : code;
 }
 
 /* What a dead supervisor's command left running carries the task's token, which only its spec.json knows. */
@@ -168,11 +144,15 @@ int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, r
 {
     enum proc_state state;
     struct proc_exit exit;
+    if (!task_is_process(task))
+        return work_take_in(m, thread, task, err);
+    if (record_is_waiting(&task->ext))
+        return 0;
     int code = proc_probe(m->tasks, task->task_id, &state, &exit, err);
     if (code < 0 || state == PROC_ALIVE)
         return code;
     manager_at(m, STEP_SEEN);
-    struct ending e = {.result = BUF_INIT(0), .event = BUF_INIT(0)};
+    struct ending e = {.result = BUF_INIT(0)};
     rouse_task end = *task;
     if (state == PROC_ENDED) {
         end_by_exit(m, &end, &exit, &e);
@@ -183,20 +163,17 @@ int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, r
     }
     code = buf_check(&e.result, err);
     if (code == 0)
-        code = commit_ending(m, thread, &end, &e.event, err);
+        code = commit_ending(m, thread, task, &end, err);
     manager_at(m, STEP_COMMITTED);
     buf_done(&e.result);
-    buf_done(&e.event);
     return code;
 }
 
 int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err)
 {
-    struct buf event = BUF_INIT(0);
     rouse_task end = *task;
     end_with_error(m, &end, error, "runtime");
-    int code = commit_ending(m, thread, &end, &event, err);
-    buf_done(&event);
+    int code = commit_ending(m, thread, task, &end, err);
     return code < 0 ? code : 0;
 }
 

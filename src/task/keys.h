@@ -4,11 +4,25 @@
 
 #include "rouse/task.h"
 
+/* Changes one running task inside the transaction: edit gets a shallow copy of what is stored then, in memory of its own,
+ * and may point it to texts that live until the commit is over. Returns 1 = store it, 0 = leave it, or an error. Must not call the
+ * store. */
+struct task_change {
+    const char *id;
+    int (*edit)(rouse_task *task, void *userdata, rouse_error *err);
+    void *userdata;
+    bool any_status; /* edit also sees a task that has ended, and then must not return 1 */
+};
+
 struct rouse_task_update { /* background_task_state */
+    struct task_change change; /* with edit: only this. ROUSE_ENOTFOUND, ROUSE_ECONFLICT `task already {status}` */
     bool replace;       /* ReplaceAll; else Upsert of the one task */
     rouse_task **tasks; /* owned */
     size_t count, cap;
 };
+
+/* Borrows change->id and userdata until the commit is over. NULL = no memory. */
+rouse_task_update *task_change_new(const struct task_change *change);
 
 struct rouse_view_update { /* background_tasks */
     rouse_view *view; /* Replace; NULL = Clear */

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/platform.h"
+#include "task/work.h"
 
 #ifndef ROUSE_LIBEXECDIR
 #define ROUSE_LIBEXECDIR "/usr/local/libexec/rouse"
@@ -67,9 +68,12 @@ static int register_key(rouse_store *store, const rouse_key *key, rouse_error *e
     return rouse_store_key(store, key->name) == key ? 0 : rouse_store_register(store, key, err);
 }
 
+/* A store in memory has no directory, and so no processes: nothing of it outlives this one. */
 static int open_tasks(rouse_manager *m, rouse_error *err)
 {
     char path[PATH_MAX];
+    if (rouse_store_path(m->store)[0] != '/')
+        return 0;
     int n = snprintf(path, sizeof path, "%s/tasks", rouse_store_path(m->store));
     if (n < 0 || (size_t)n >= sizeof path)
         return rouse_fail(err, ROUSE_EINVAL, "path of the store is too long");
@@ -78,6 +82,22 @@ static int open_tasks(rouse_manager *m, rouse_error *err)
         return code;
     m->tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return m->tasks < 0 ? rouse_fail_errno(err, ROUSE_EIO, errno, "cannot open '%s'", path) : 0;
+}
+
+static int register_keys(rouse_store *store, rouse_error *err)
+{
+    static const rouse_key *const keys[] = {&rouse_task_state_key, &rouse_view_key, &agenda_key};
+    int code = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && code == 0; i++)
+        code = register_key(store, keys[i], err);
+    return code;
+}
+
+static void read_boot(rouse_manager *m)
+{
+    FD_AUTO int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, m->boot, 36);
+    m->boot[n == 36 ? 36 : 0] = '\0';
 }
 
 static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_error *err)
@@ -94,10 +114,10 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
     m->userdata = o->userdata;
     code = open_tasks(m, err);
     if (code == 0)
-        code = register_key(m->store, &rouse_task_state_key, err);
+        code = register_keys(m->store, err);
     if (code == 0)
-        code = register_key(m->store, &rouse_view_key, err);
-    return code;
+        code = owner_take(m, err);
+    return code == 0 ? runtime_new(m, err) : code;
 }
 
 int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, rouse_manager **ret_manager,
@@ -108,10 +128,13 @@ int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, 
         return rouse_fail_memory(err);
     m->store = store;
     m->platform = rouse_store_platform(store);
-    m->tasks = -1;
+    m->tasks = m->owners = m->owner_lock = -1;
+    read_boot(m);
     int code = fill_manager(m, options ? options : &(rouse_manager_options){0}, err);
     if (code == 0 && !(options && options->no_recovery))
         code = rouse_task_recover(m, NULL, err);
+    if (code >= 0 && !(options && options->no_recovery))
+        code = agenda_run(m, true, NULL, err);
     if (code < 0) {
         rouse_manager_free(m);
         return code;
@@ -124,6 +147,8 @@ void rouse_manager_free(rouse_manager *manager)
 {
     if (!manager)
         return;
+    runtime_free(manager);
+    owner_release(manager);
     fd_close(&manager->tasks);
     free(manager->shim);
     free(manager->rouse);

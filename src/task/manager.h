@@ -25,7 +25,11 @@ struct rouse_manager {
     char *shim;  /* NULL: none was found, nothing can be started */
     char *rouse; /* NULL: nobody commits an ending that no one waits for, until the next recovery */
     char *asker;
-    int tasks; /* <store>/tasks */
+    int tasks; /* <store>/tasks; -1: a store that has no directory, so there can be no processes */
+    char owner[32]; /* this runtime's name (owner.c) */
+    int owners, owner_lock; /* <store>/owners and our file in it; -1 until a function needs it */
+    char boot[40]; /* this boot of the machine, or "" */
+    struct runtime *runtime; /* bodies of functions (runtime.c) */
     bool (*interrupted)(void *userdata);
     void *userdata;
     void (*at_step)(enum manager_step step); /* NULL but in tests */
@@ -57,6 +61,20 @@ void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
 /* A list of tasks that it takes over on success, with what was found in each (or NULL). ROUSE_ENOMEM. */
 int task_list_of(rouse_task **tasks, size_t count, rouse_found *found, rouse_task_list **ret_list, rouse_error *err);
 
+/* Has it, or will it have, a process of its own? Records without ext are looked at as if. */
+static inline bool task_is_process(const rouse_task *task)
+{
+    const char *kind = task->has_ext && task->ext.kind ? task->ext.kind : "process";
+    return kind[0] == 'p' || kind[0] == 's'; /* process, sub_agent; not function, timer, external */
+}
+
+/* Begins a process task that waited, in the directory that its start left: 1, or 0 when somebody else did. */
+int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err);
+
+/* ROUSE_ELIMIT, ROUSE_EINVAL (UTF-8); NULL is fine. */
+int task_check_text(const char *what, const char *text, size_t max, rouse_error *err);
+/* What every kind of task must hold: thread, name, type, lineage. */
+int task_check_texts(const rouse_task_spec *spec, rouse_error *err);
 /* ROUSE_EINVAL when it may not name a task. */
 int task_check_name(const char *name, rouse_error *err);
 

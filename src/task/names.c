@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "task/manager.h"
 
 static const char *const reserved_names[] = {"parent", "self", "all", "broadcast"};
@@ -33,4 +34,34 @@ int task_check_name(const char *name, rouse_error *err)
     if (task_is_id(name))
         return rouse_fail(err, ROUSE_EINVAL, "'%s' cannot be a name: it looks like a task id", name);
     return 0;
+}
+
+int task_check_text(const char *what, const char *text, size_t max, rouse_error *err)
+{
+    if (!text)
+        return 0;
+    size_t len = strlen(text);
+    if (len > max)
+        return rouse_fail(err, ROUSE_ELIMIT, "%s is longer than %zu bytes", what, max);
+    return utf8_is_valid(text, len) ? 0 : rouse_fail(err, ROUSE_EINVAL, "%s is not valid UTF-8", what);
+}
+
+int task_check_texts(const rouse_task_spec *spec, rouse_error *err)
+{
+    const struct {
+        const char *what, *text;
+        size_t max;
+    } texts[] = {{"task type", spec->task_type, LIMIT_TASK_NAME},
+                 {"parent task", spec->parent.task_id, LIMIT_LINEAGE_ID},
+                 {"parent run", spec->parent.run_id, LIMIT_LINEAGE_ID},
+                 {"parent call", spec->parent.call_id, LIMIT_LINEAGE_ID},
+                 {"parent agent", spec->parent.agent_id, LIMIT_LINEAGE_ID}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        int code = task_check_text(texts[i].what, texts[i].text, texts[i].max, err);
+        if (code < 0)
+            return code;
+    }
+    if (!spec->thread)
+        return rouse_fail(err, ROUSE_EINVAL, "a task needs a thread");
+    return spec->name ? task_check_name(spec->name, err) : 0;
 }

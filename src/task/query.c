@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "task/record.h"
 #include "task/watch.h"
+#include "task/work.h"
 
 struct rouse_task_list {
     rouse_task **items;
@@ -26,13 +28,28 @@ void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
     }
 }
 
+static int replace(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
+{
+    rouse_task *now;
+    int code = task_load(m, thread, (*task)->task_id, &now, err);
+    if (code < 0)
+        return code;
+    rouse_task_free(*task);
+    *task = now;
+    return 0;
+}
+
 /* Brings *task, stored in thread, up to date with its process; *task is replaced when it had ended. */
 static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
 {
     enum proc_state state;
-    rouse_task *now;
-    if (rouse_status_is_terminal((*task)->status))
+    if (rouse_status_is_terminal((*task)->status) || record_is_waiting(&(*task)->ext))
         return 0;
+    if (!task_is_process(*task)) {
+        int taken = work_take_in(m, thread, *task, err);
+        (*task)->ext.stage = "running";
+        return taken > 0 ? replace(m, thread, task, err) : taken;
+    }
     int code = proc_probe(m->tasks, (*task)->task_id, &state, &(struct proc_exit){0}, err);
     if (code < 0)
         return code;
@@ -41,14 +58,7 @@ static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rous
         return 0;
     }
     code = task_take_in(m, thread, *task, err);
-    if (code < 0)
-        return code;
-    code = task_load(m, thread, (*task)->task_id, &now, err);
-    if (code < 0)
-        return code;
-    rouse_task_free(*task);
-    *task = now;
-    return 0;
+    return code < 0 ? code : replace(m, thread, task, err);
 }
 
 /* The i-th row as a record of the caller's, up to date when asked for. */

@@ -27,6 +27,7 @@ bool rouse_status_is_terminal(rouse_status status)
 #define VALUE(type, member, kind) {#member, JFIELD_##kind, JFIELD_OPTIONAL, offsetof(type, member), 0, NULL, NULL}
 #define OBJECT(type, member, need, has, fields)                                                                        \
     {#member, JFIELD_OBJECT, JFIELD_##need, offsetof(type, member), has, NULL, &fields}
+#define PLAN(member, kind) {#member, JFIELD_##kind, JFIELD_PART, offsetof(rouse_task_plan, member), 0, NULL, NULL}
 
 static const struct jfield lineage_rows[] = {
     TEXT(rouse_lineage, task_id, OPTIONAL),
@@ -42,6 +43,15 @@ static const struct jfield output_rows[] = {
     VALUE(rouse_output, dropped, U64),
 };
 static const struct jfields output_fields = {.rows = output_rows, .count = 3};
+
+const char *const after_if_names[] = {"succeeded", "ended", "failed", NULL};
+
+static const struct jfield progress_rows[] = {
+    VALUE(rouse_progress, done, U64),
+    VALUE(rouse_progress, total, U64),
+    TEXT(rouse_progress, message, OPTIONAL),
+};
+static const struct jfields progress_fields = {.rows = progress_rows, .count = 3};
 
 static const struct jfield ext_rows[] = {
     TEXT(rouse_task_ext, kind, OPTIONAL),
@@ -63,8 +73,40 @@ static const struct jfield ext_rows[] = {
     VALUE(rouse_task_ext, started_at_ms, U64),
     VALUE(rouse_task_ext, cpu_ms, U64),
     VALUE(rouse_task_ext, max_rss_kib, U64),
+    PLAN(owner, STRING),
+    PLAN(function, STRING),
+    PLAN(input, RAW),
+    PLAN(checkpoint, RAW),
+    PLAN(after, STRINGS),
+    {"after_if", JFIELD_ENUM, JFIELD_PART, offsetof(rouse_task_plan, after_if), 0, after_if_names, NULL},
+    PLAN(dependents, STRINGS),
+    PLAN(queue, STRING),
+    PLAN(queue_limit, U64),
+    PLAN(in_queue, BOOL),
+    PLAN(priority, I64),
+    PLAN(attempt, U64),
+    PLAN(max_attempts, U64),
+    PLAN(retry_on, U64),
+    PLAN(backoff_ms, U64),
+    PLAN(backoff_max_ms, U64),
+    PLAN(due_ms, U64),
+    PLAN(every_ms, U64),
+    PLAN(fired, U64),
+    PLAN(timeout_ms, U64),
+    PLAN(idle_timeout_ms, U64),
+    PLAN(grace_ms, U64),
+    {"progress", JFIELD_OBJECT, JFIELD_PART, offsetof(rouse_task_plan, progress), offsetof(rouse_task_plan, has_progress), NULL,
+     &progress_fields},
+    PLAN(labels, STRINGS),
+    PLAN(depth, U64),
+    PLAN(events, U64),
 };
-static const struct jfields ext_fields = {.rows = ext_rows, .count = sizeof ext_rows / sizeof *ext_rows};
+static const struct jfields ext_fields = {
+    .rows = ext_rows,
+    .count = sizeof ext_rows / sizeof *ext_rows,
+    .part_at = offsetof(rouse_task_ext, plan),
+    .part_size = sizeof(rouse_task_plan),
+};
 
 #define SUMMARY_ROWS                                                                                                   \
     TEXT(rouse_task, task_id, REQUIRED),                                                                               \

@@ -24,8 +24,11 @@ int record_check_id(const char *task_id, rouse_error *err);
 /* A parent context by itself; strings in the arena. */
 int lineage_decode(const char *json, size_t len, struct arena *arena, rouse_lineage *fill, rouse_error *err);
 void lineage_add(struct buf *out, const rouse_lineage *lineage);
+/* Stored as not begun: there is no process and no body to look for. */
+bool record_is_waiting(const rouse_task_ext *ext);
 bool lineage_is_empty(const rouse_lineage *lineage);
 
+extern const char *const after_if_names[]; /* by rouse_after_if, NULL-terminated */
 extern const char *const status_names[]; /* by rouse_status, NULL-terminated */
 int status_decode(const char *json, size_t len, rouse_status *fill, rouse_error *err);
 

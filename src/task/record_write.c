@@ -5,6 +5,11 @@
 #include "base/limits.h"
 #include "task/record.h"
 
+bool record_is_waiting(const rouse_task_ext *ext)
+{
+    return ext->stage && (strcmp(ext->stage, "queued") == 0 || strcmp(ext->stage, "retrying") == 0);
+}
+
 void record_add_text(struct buf *out, const char *name, const char *text)
 {
     if (!text)
@@ -68,12 +73,61 @@ static void add_words(struct buf *out, const char *name, const char *const *word
     buf_addc(out, ']');
 }
 
+static void add_raw(struct buf *out, const char *name, const char *json)
+{
+    if (!json)
+        return;
+    jtext_add_name(out, name);
+    jtext_add_raw(out, json, strlen(json));
+}
+
+static void add_progress(struct buf *out, const rouse_progress *progress)
+{
+    jtext_add_name(out, "progress");
+    buf_addf(out, "{\"done\":%" PRIu64 ",\"total\":%" PRIu64, progress->done, progress->total);
+    record_add_text(out, "message", progress->message);
+    buf_addc(out, '}');
+}
+
+static void add_plan(struct buf *out, const rouse_task_plan *plan)
+{
+    const struct {
+        const char *name;
+        uint64_t number;
+    } counts[] = {
+        {"queue_limit", plan->queue_limit}, {"attempt", plan->attempt},         {"max_attempts", plan->max_attempts},
+        {"retry_on", plan->retry_on},       {"backoff_ms", plan->backoff_ms},   {"backoff_max_ms", plan->backoff_max_ms},
+        {"due_ms", plan->due_ms},           {"every_ms", plan->every_ms},
+        {"fired", plan->fired},             {"timeout_ms", plan->timeout_ms},   {"idle_timeout_ms", plan->idle_timeout_ms},
+        {"grace_ms", plan->grace_ms},       {"depth", plan->depth},             {"events", plan->events},
+    };
+    record_add_text(out, "owner", plan->owner);
+    record_add_text(out, "function", plan->function);
+    add_raw(out, "input", plan->input);
+    add_raw(out, "checkpoint", plan->checkpoint);
+    add_words(out, "after", (const char *const *)plan->after);
+    if (plan->after && plan->after_if != ROUSE_AFTER_SUCCEEDED)
+        record_add_text(out, "after_if", after_if_names[plan->after_if]);
+    add_words(out, "dependents", (const char *const *)plan->dependents);
+    record_add_text(out, "queue", plan->queue);
+    add_true(out, "in_queue", plan->in_queue);
+    if (plan->priority != 0)
+        add_i64(out, "priority", plan->priority);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        add_count(out, counts[i].name, counts[i].number);
+    }
+    if (plan->has_progress)
+        add_progress(out, &plan->progress);
+    add_words(out, "labels", (const char *const *)plan->labels);
+}
+
 static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form form)
 {
     jtext_add_name(out, "ext");
     buf_addc(out, '{');
     record_add_text(out, "kind", ext->kind);
-    record_add_text(out, "stage", form == RECORD_SHOWN ? ext->stage : NULL);
+    if (form == RECORD_SHOWN || record_is_waiting(ext))
+        record_add_text(out, "stage", ext->stage);
     add_words(out, "argv", (const char *const *)ext->argv);
     record_add_text(out, "cwd", ext->cwd);
     if (ext->pid != 0)
@@ -98,6 +152,8 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
     add_count(out, "started_at_ms", ext->started_at_ms);
     add_count(out, "cpu_ms", ext->cpu_ms);
     add_count(out, "max_rss_kib", ext->max_rss_kib);
+    if (ext->plan)
+        add_plan(out, ext->plan);
     buf_addc(out, '}');
 }
 

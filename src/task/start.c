@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "json/jtext.h"
-#include "task/manager.h"
+#include "task/work.h"
 
 #define TOKEN_BYTES 16
 
@@ -97,36 +97,23 @@ static int describe(struct start *s, rouse_error *err)
     return 0;
 }
 
-static int check_text(const char *what, const char *text, size_t max, rouse_error *err)
-{
-    if (!text)
-        return 0;
-    size_t len = strlen(text);
-    if (len > max)
-        return rouse_fail(err, ROUSE_ELIMIT, "%s is longer than %zu bytes", what, max);
-    return utf8_is_valid(text, len) ? 0 : rouse_fail(err, ROUSE_EINVAL, "%s is not valid UTF-8", what);
-}
-
 static int check_spec(const rouse_manager *m, const rouse_task_spec *spec, rouse_error *err)
 {
-    const struct {
-        const char *what, *text;
-        size_t max;
-    } texts[] = {{"task type", spec->task_type, LIMIT_TASK_NAME},         {"parent task", spec->parent.task_id, LIMIT_LINEAGE_ID},
-                 {"parent run", spec->parent.run_id, LIMIT_LINEAGE_ID},   {"parent call", spec->parent.call_id, LIMIT_LINEAGE_ID},
-                 {"parent agent", spec->parent.agent_id, LIMIT_LINEAGE_ID}, {"ready pattern", spec->ready_when, LIMIT_LINE},
-                 {"working directory", spec->cwd, LIMIT_LINE}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        int code = check_text(texts[i].what, texts[i].text, texts[i].max, err);
-        if (code < 0)
-            return code;
-    }
-    if (!spec->thread)
-        return rouse_fail(err, ROUSE_EINVAL, "a task needs a thread");
+    int code = task_check_texts(spec, err);
+    if (code == 0)
+        code = task_check_text("ready pattern", spec->ready_when, LIMIT_LINE, err);
+    if (code == 0)
+        code = task_check_text("working directory", spec->cwd, LIMIT_LINE, err);
+    if (code == 0 && (spec->run || spec->function))
+        code = rouse_fail(err, ROUSE_EINVAL, "a process task has a command, not a body");
+    if (code < 0)
+        return code;
+    if (m->tasks < 0)
+        return rouse_fail(err, ROUSE_EUNSUPPORTED, "a store in memory cannot have process tasks; open one in a directory");
     if (!m->shim || access(m->shim, X_OK) != 0)
         return rouse_fail(err, ROUSE_ENOTFOUND, "cannot find the supervisor '%s'; set ROUSE_SHIM to its path",
                           m->shim ? m->shim : "rouse-shim");
-    return spec->name ? task_check_name(spec->name, err) : 0;
+    return 0;
 }
 
 static int make_token(struct start *s, rouse_error *err)
@@ -316,9 +303,18 @@ static int prepare_start(struct start *s, rouse_error *err)
     return code;
 }
 
+int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
+{
+    (void)m;
+    (void)thread;
+    return rouse_fail(err, ROUSE_EUNSUPPORTED, "process task '%s' cannot wait", task->task_id);
+}
+
 int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
 {
     struct start s = {.manager = manager, .spec = spec, .dir = -1, .lock = -1};
+    if (spec->kind != ROUSE_KIND_PROCESS)
+        return work_start(manager, spec, ret_task, err);
     int code = prepare_start(&s, err);
     if (code == 0) {
         fill_record(&s);

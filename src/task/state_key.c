@@ -70,6 +70,14 @@ rouse_task_update *rouse_task_replace_all(const rouse_task *const *tasks, size_t
     return update_of(true, tasks, count);
 }
 
+rouse_task_update *task_change_new(const struct task_change *change)
+{
+    rouse_task_update *u = update_new(false);
+    if (u)
+        u->change = *change;
+    return u;
+}
+
 /* ---- values ---- */
 
 /* DEFECTS 32: a record stored under another name than its own could be neither found nor ended. */
@@ -151,9 +159,26 @@ static int upsert(rouse_edit *edit, const rouse_task *task, rouse_error *err)
     return put_copy(edit, task, err);
 }
 
+static int change(rouse_edit *edit, const struct task_change *c, rouse_error *err)
+{
+    const void *value;
+    int code = rouse_edit_get(edit, c->id, &value, err);
+    if (code < 0)
+        return code;
+    if (!value)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "no task '%s'", c->id);
+    rouse_task task = *(const rouse_task *)value;
+    if (rouse_status_is_terminal(task.status) && !c->any_status)
+        return rouse_fail(err, ROUSE_ECONFLICT, "task already %s", rouse_status_text(task.status));
+    code = c->edit(&task, c->userdata, err);
+    return code > 0 ? put_copy(edit, &task, err) : code;
+}
+
 static int state_reduce(rouse_edit *edit, const void *update, rouse_error *err)
 {
     const rouse_task_update *u = update;
+    if (u->change.edit)
+        return change(edit, &u->change, err);
     if (!u->replace)
         return upsert(edit, u->tasks[0], err);
     int code = rouse_edit_clear(edit, err);

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "task/record.h"
 #include "task/watch.h"
 
 #define UNSETTLED_POLL_MS 20 /* the one state that nothing tells the end of */
@@ -74,8 +75,8 @@ static int look(struct waiter *w, size_t i, rouse_error *err)
     int code = reload(w, i, err);
     if (code == 0 && !holds(w, i))
         code = watch_begin(&w->watch, i, w->tasks[i]->task_id, err);
-    if (code < 0 || holds(w, i) || w->fds[i] >= 0)
-        return code;
+    if (code < 0 || holds(w, i) || w->fds[i] >= 0 || !task_is_process(w->tasks[i]) || record_is_waiting(&w->tasks[i]->ext))
+        return code; /* of what has no supervisor the bell tells */
     if (listen_to(w, i, NULL) < 0) {
         w->unsettled = true;
         return 0;
