@@ -45,6 +45,7 @@
 #define LIMIT_OUTPUT_HEAD (256u << 10)  /* output kept from the beginning, per task */
 #define LIMIT_OUTPUT_SEGMENT (1u << 20) /* one piece of the kept tail */
 #define LIMIT_OUTPUT_SEGMENTS 8         /* pieces of the kept tail */
+#define LIMIT_OUTPUT_TAIL (LIMIT_OUTPUT_SEGMENT * LIMIT_OUTPUT_SEGMENTS)
 #define LIMIT_OUTPUT_READ (64u << 10)   /* one read_output answer */
 #define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */
 #define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */
@@ -73,6 +74,8 @@
 #define LIMIT_LISTENERS 64              /* runtimes connected to one supervisor */
 #define LIMIT_MESSAGE 512               /* one message between a runtime and a supervisor */
 #define LIMIT_EXIT_RECORD 4096
+#define LIMIT_WRITE 16384               /* bytes of input in one message to a supervisor */
+#define LIMIT_INPUT (64u << 10)         /* input that a supervisor holds for a command that does not read */
 #define LIMIT_PROCESSES 131072          /* seen on the machine when a tree is ended */
 #define LIMIT_CLEAN_LINE (64u << 10)    /* bytes of a line that is still being redrawn */
 #define LIMIT_REAP_TRIES 8              /* of `rouse reap`, with pauses of 12.7 s in all, while the store is busy or full */

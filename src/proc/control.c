@@ -1,7 +1,9 @@
 /* The runtime's side of ctl (words: protocol.h). */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -77,6 +79,9 @@ int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err)
         {SHIM_SAY_READY, PROC_NEWS_READY},
         {SHIM_SAY_ENDED, PROC_NEWS_ENDED},
         {SHIM_SAY_STUCK, PROC_NEWS_STUCK},
+        {SHIM_SAY_WAITING, PROC_NEWS_WAITING},
+        {SHIM_SAY_RESUMED, PROC_NEWS_RESUMED},
+        {SHIM_SAY_ROOM, PROC_NEWS_ROOM},
         {SHIM_SAY_BUSY, PROC_NEWS_HANGUP},
     };
     for (;;) {
@@ -99,4 +104,78 @@ int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err)
             }
         }
     }
+}
+
+/* ---- input ---- */
+
+/* The answer to what was just asked; room that was made meanwhile is no longer news. */
+static int hear_answer(int fd, size_t *ret_taken, rouse_error *err)
+{
+    for (;;) {
+        char message[LIMIT_MESSAGE + 1];
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = poll(&p, 1, LIMIT_CONNECT_MS);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready == 0)
+            return rouse_fail(err, ROUSE_ETIMEOUT, "a supervisor does not answer; is it stopped?");
+        ssize_t n = recv(fd, message, sizeof message - 1, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n <= 0)
+            return rouse_fail(err, ROUSE_EREMOTE, "the supervisor has gone: the task has ended");
+        message[n] = '\0';
+        if (strcmp(message, SHIM_SAY_NO_INPUT) == 0)
+            return rouse_fail(err, ROUSE_ECONFLICT, "the task takes no input: it was started without, or its input was ended");
+        if (strncmp(message, SHIM_SAY_TOOK, strlen(SHIM_SAY_TOOK)) == 0) {
+            *ret_taken = strtoull(message + strlen(SHIM_SAY_TOOK), NULL, 10);
+            return 0;
+        }
+    }
+}
+
+static int ask(int fd, const void *message, size_t len, size_t *ret_taken, rouse_error *err)
+{
+    ssize_t n;
+    do
+        n = send(fd, message, len, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EPIPE)
+        return rouse_fail_errno(err, ROUSE_EREMOTE, errno, "cannot talk to a supervisor");
+    return hear_answer(fd, ret_taken, err);
+}
+
+int proc_write(int fd, const char *bytes, size_t len, size_t *ret_taken, rouse_error *err)
+{
+    static const size_t word = sizeof SHIM_ASK_WRITE - 1;
+    char message[sizeof SHIM_ASK_WRITE - 1 + LIMIT_WRITE];
+    size_t given = 0, taken = 0;
+    memcpy(message, SHIM_ASK_WRITE, word);
+    for (size_t size = 0; given < len && taken == size; given += taken) {
+        size = len - given < LIMIT_WRITE ? len - given : LIMIT_WRITE;
+        memcpy(message + word, bytes + given, size);
+        int code = ask(fd, message, word + size, &taken, err);
+        if (code < 0)
+            return code;
+        if (taken > size)
+            return rouse_fail(err, ROUSE_EREMOTE, "a supervisor took more than it was given");
+    }
+    *ret_taken = given;
+    return 0;
+}
+
+int proc_write_eof(int fd, rouse_error *err)
+{
+    size_t taken;
+    return ask(fd, SHIM_ASK_EOF, strlen(SHIM_ASK_EOF), &taken, err);
+}
+
+int proc_resize(int fd, unsigned rows, unsigned columns, rouse_error *err)
+{
+    char message[LIMIT_MESSAGE];
+    size_t taken;
+    if (rows < 1 || rows > UINT16_MAX || columns < 1 || columns > UINT16_MAX)
+        return rouse_fail(err, ROUSE_EINVAL, "a terminal has 1 to %d rows and columns", UINT16_MAX);
+    snprintf(message, sizeof message, SHIM_ASK_RESIZE "%u %u", rows, columns);
+    return ask(fd, message, strlen(message), &taken, err);
 }

@@ -171,8 +171,18 @@ int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, s
     return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot read the output of '%s'", id);
 }
 
-bool proc_is_ready(int parent, const char *id)
+static bool has_file(int parent, const char *id, const char *name)
 {
     FD_AUTO int dir = proc_open_directory(parent, id, NULL);
-    return dir >= 0 && faccessat(dir, SHIM_READY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return dir >= 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool proc_is_ready(int parent, const char *id)
+{
+    return has_file(parent, id, SHIM_READY);
+}
+
+bool proc_is_waiting(int parent, const char *id)
+{
+    return has_file(parent, id, SHIM_WAITING) && !has_file(parent, id, SHIM_EXIT);
 }

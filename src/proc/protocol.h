@@ -27,6 +27,7 @@ enum {
 #define SHIM_CTL "ctl"
 #define SHIM_OUT "out"
 #define SHIM_READY "ready"
+#define SHIM_WAITING "waiting"
 #define SHIM_EXIT "exit"
 #define SHIM_EXIT_TMP "exit.tmp"
 
@@ -36,9 +37,17 @@ enum {
 #define SHIM_SAY_READY "ready"
 #define SHIM_SAY_ENDED "ended"
 #define SHIM_SAY_STUCK "stuck"
+#define SHIM_SAY_WAITING "waiting"
+#define SHIM_SAY_RESUMED "resumed"
+#define SHIM_SAY_TOOK "took "        /* + how many bytes of a write; 0 also answers an end and a resize */
+#define SHIM_SAY_ROOM "room"         /* to whom less than all was taken */
+#define SHIM_SAY_NO_INPUT "no-input" /* there is no stdin to write to, or no terminal */
 #define SHIM_ASK_WATCH "watch"
 #define SHIM_ASK_TAKEN "taken"
 #define SHIM_ASK_CANCEL "cancel " /* + signal, grace in ms, who, reason (the rest, may be empty) */
+#define SHIM_ASK_WRITE "write "   /* + the bytes, at most LIMIT_WRITE */
+#define SHIM_ASK_EOF "eof"
+#define SHIM_ASK_RESIZE "resize " /* + rows, columns */
 
 /* The exit record's last member is the checksum of what stands before it, so that a torn or changed one is no record. */
 #define SHIM_EXIT_CHECK ",\"check\":"

@@ -230,7 +230,7 @@ static int await(const struct launch *l, const struct proc_start *s, int dir, pi
         return 0;
     }
     uint64_t killed;
-    proc_sweep(s->token, &killed, NULL);
+    proc_sweep(s->token, NULL, &killed, NULL);
     if (answered && begins(line, SHIM_FAILED))
         return rouse_fail_errno(err, ROUSE_EIO, (int)strtol(line + strlen(SHIM_FAILED), NULL, 10),
                                 "the supervisor of '%s' cannot start", s->id);

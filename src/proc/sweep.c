@@ -116,8 +116,26 @@ static int pass(const char *variable, bool *ret_settled, rouse_error *err)
     return code < 0 ? code : found;
 }
 
+int proc_boot(char fill[PROC_BOOT_SIZE], rouse_error *err)
+{
+    struct buf text = BUF_INIT(0);
+    int code = fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, err);
+    if (code == 0 && text.len < PROC_BOOT_SIZE - 1)
+        code = rouse_fail(err, ROUSE_EIO, "the kernel does not name this boot");
+    if (code == 0)
+        snprintf(fill, PROC_BOOT_SIZE, "%s", text.data);
+    buf_done(&text);
+    return code;
+}
+
+static bool is_of_another_boot(const char *boot)
+{
+    char now[PROC_BOOT_SIZE];
+    return boot && *boot && proc_boot(now, NULL) == 0 && strcmp(boot, now) != 0;
+}
+
 /* Two passes in a row must find nobody, and nobody in the middle of an exec, who might be one. */
-int proc_sweep(const char *token, uint64_t *ret_killed, rouse_error *err)
+int proc_sweep(const char *token, const char *boot, uint64_t *ret_killed, rouse_error *err)
 {
     char variable[128];
     const rouse_platform *platform = platform_or_default(NULL);
@@ -125,6 +143,10 @@ int proc_sweep(const char *token, uint64_t *ret_killed, rouse_error *err)
     uint64_t killed = 0;
     if (strlen(token) < 16 || strlen(token) > 64)
         return rouse_fail(err, ROUSE_EINVAL, "no token to look for");
+    if (is_of_another_boot(boot)) {
+        *ret_killed = 0;
+        return 0;
+    }
     snprintf(variable, sizeof variable, "ROUSE_TASK_TOKEN=%s", token);
     for (int clean = 0; clean < 2;) {
         bool settled;

@@ -129,13 +129,15 @@ static int commit_ending(rouse_manager *m, const char *thread, const rouse_task 
 static uint64_t sweep_survivors(rouse_manager *m, const char *id)
 {
     char name[LIMIT_TASK_ID + 16];
-    char token[64];
+    char token[64], boot[PROC_BOOT_SIZE];
     struct buf spec = BUF_INIT(LIMIT_JSON);
     uint64_t killed = 0;
     snprintf(name, sizeof name, "%s/spec.json", id);
     if (fd_read_file(m->tasks, name, LIMIT_JSON, &spec, NULL) == 0 &&
-        jtext_member_text(buf_text(&spec), spec.len, "token", token, sizeof token))
-        proc_sweep(token, &killed, NULL);
+        jtext_member_text(buf_text(&spec), spec.len, "token", token, sizeof token)) {
+        bool known = jtext_member_text(buf_text(&spec), spec.len, "boot", boot, sizeof boot);
+        proc_sweep(token, known ? boot : NULL, &killed, NULL);
+    }
     buf_done(&spec);
     return killed;
 }

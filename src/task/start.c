@@ -154,11 +154,13 @@ static void fill_record(struct start *s)
 static int write_spec(struct start *s, rouse_error *err)
 {
     struct buf b = BUF_INIT(0);
+    char boot[PROC_BOOT_SIZE] = "";
     char *record = rouse_task_encode(&s->record, err);
     if (!record)
         return ROUSE_ENOMEM;
-    buf_addf(&b, "{\"v\":1,\"token\":\"%s\",\"timeout_ms\":%llu,\"idle_timeout_ms\":%llu,\"grace_ms\":%llu,\"task\":", s->token,
-             (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
+    proc_boot(boot, NULL);
+    buf_addf(&b, "{\"v\":1,\"token\":\"%s\",\"boot\":\"%s\",\"timeout_ms\":%llu,\"idle_timeout_ms\":%llu,\"grace_ms\":%llu,\"task\":",
+             s->token, boot, (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
              (unsigned long long)s->spec->grace_ms);
     buf_adds(&b, record);
     buf_adds(&b, "}\n");

@@ -56,7 +56,7 @@ int place_teardown(void **state)
 {
     struct place *p = *state;
     uint64_t left = 0;
-    int code = proc_sweep(test_token, &left, NULL);
+    int code = proc_sweep(test_token, NULL, &left, NULL);
     if (left > 0)
         fprintf(stderr, "%llu processes were left behind\n", (unsigned long long)left);
     settle();

@@ -59,7 +59,7 @@ static void test_killed_at_every_step(void **state)
             fail_msg("%s: started %d, seen as %d", rows[i].point, code, (int)seen);
         if (seen == PROC_ENDED)
             assert_int_equal(exit.exit_code, 7);
-        assert_int_equal(proc_sweep(test_token, &killed, NULL), 0);
+        assert_int_equal(proc_sweep(test_token, NULL, &killed, NULL), 0);
         assert_int_equal(killed, 0); /* the command died with it */
         assert_int_equal(proc_remove(p->tasks, "bg_1", NULL), 0);
     }
@@ -90,10 +90,10 @@ static void test_sweep(void **state)
         assert_int_equal(ended, command);
         assert_int_equal(probe(p, "bg_1"), PROC_LOST);
         assert_string_equal(output_of(p, "bg_1"), "up\n");
-        assert_int_equal(proc_sweep("ffffffffffffffffffffffffffffffff", &killed, NULL), 0);
+        assert_int_equal(proc_sweep("ffffffffffffffffffffffffffffffff", NULL, &killed, NULL), 0);
         assert_int_equal(killed, 0);
         assert_int_equal(survivors(), rows[i].killed);
-        assert_int_equal(proc_sweep(test_token, &killed, NULL), 0);
+        assert_int_equal(proc_sweep(test_token, NULL, &killed, NULL), 0);
         assert_int_equal(killed, rows[i].killed);
         assert_int_equal(survivors(), 0);
         settle();
@@ -105,7 +105,7 @@ static void test_sweep_needs_a_token(void **state)
 {
     (void)state;
     uint64_t killed = 7;
-    assert_int_equal(proc_sweep("", &killed, NULL), ROUSE_EINVAL);
+    assert_int_equal(proc_sweep("", NULL, &killed, NULL), ROUSE_EINVAL);
     assert_int_equal(killed, 7);
 }
 
