@@ -166,6 +166,8 @@ typedef struct rouse_manager_options { /* zero means default */
     /* Asked between steps of a call that sleeps: true ends it with ROUSE_EINTERRUPTED. May be NULL. */
     bool (*interrupted)(void *userdata);
     void *userdata;
+    uint64_t output_cap; /* bytes of output that the ended tasks of the store keep; then those that ended longest ago lose
+                            theirs. Default $ROUSE_OUTPUT_CAP (such as 500M), else 2 GiB */
     bool no_recovery;   /* take in no ending on opening: for a call about one task only */
 } rouse_manager_options;
 

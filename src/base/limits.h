@@ -46,6 +46,8 @@
 #define LIMIT_OUTPUT_SEGMENT (1u << 20) /* one piece of the kept tail */
 #define LIMIT_OUTPUT_SEGMENTS 8         /* pieces of the kept tail */
 #define LIMIT_OUTPUT_TAIL (LIMIT_OUTPUT_SEGMENT * LIMIT_OUTPUT_SEGMENTS)
+#define LIMIT_STORE_OUTPUT (2ull << 30) /* output of ended tasks kept in a store, by default */
+#define LIMIT_DROPS 64                  /* tasks whose output one start or ending drops, when it is more */
 #define LIMIT_OUTPUT_READ (64u << 10)   /* one read_output answer */
 #define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */
 #define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */

@@ -91,7 +91,8 @@ static int print(struct cli *cli, const struct logs_options *o, const rouse_task
     int code = find_start(cli, o, task->task_id, &f.offset, err);
     uint64_t first = f.offset;
     if (code == 0)
-        code = o->follow ? follow_to_end(&f, &ended, err) : follow_drain(&f, err);
+        code = o->follow ? follow_to_end(&f, &ended, err)
+               : rouse_status_is_terminal(task->status) ? follow_finish(&f, err) : follow_drain(&f, err);
     rouse_task_free(ended);
     if (code == 0) {
         clean_flush(&w->clean, &w->text);

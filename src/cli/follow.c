@@ -21,6 +21,23 @@ struct watch {
     int wake;    /* epoll: changes or interrupt */
 };
 
+static void say_gone(uint64_t bytes)
+{
+    fflush(stdout);
+    fprintf(stderr, "rouse: %llu bytes of output were not kept\n", (unsigned long long)bytes);
+}
+
+int follow_finish(struct follow *follow, rouse_error *err)
+{
+    rouse_output output;
+    int code = follow_drain(follow, err);
+    if (code == 0 && rouse_task_output(follow->cli->manager, follow->id, &output, NULL) == 0 && output.size > follow->offset) {
+        say_gone(output.size - follow->offset);
+        follow->offset = output.size;
+    }
+    return code;
+}
+
 int follow_drain(struct follow *follow, rouse_error *err)
 {
     char block[65536];
@@ -29,10 +46,8 @@ int follow_drain(struct follow *follow, rouse_error *err)
         int n = rouse_task_read(follow->cli->manager, follow->id, &offset, block, sizeof block, err);
         if (n <= 0)
             return n;
-        if (offset > follow->offset) {
-            fflush(stdout);
-            fprintf(stderr, "rouse: %llu bytes of output were not kept\n", (unsigned long long)(offset - follow->offset));
-        }
+        if (offset > follow->offset)
+            say_gone(offset - follow->offset);
         follow->offset = offset + (uint64_t)n;
         int code = follow->write(block, (size_t)n, follow->userdata, err);
         if (code < 0)
@@ -104,7 +119,7 @@ static int run_watch(struct watch *w, rouse_task **ret_task, rouse_error *err)
         if (code == ROUSE_EINTERRUPTED)
             continue;
         if (code == 0)
-            code = follow_drain(f, err);
+            code = follow_finish(f, err);
         if (code == 0)
             code = take_first(list, ret_task, err);
         rouse_task_list_free(list);

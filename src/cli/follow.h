@@ -15,6 +15,8 @@ struct follow {
 
 /* Hands over what there is from offset on. Says on stderr when some of it is kept no longer. */
 int follow_drain(struct follow *follow, rouse_error *err);
+/* The same for a task that has ended: nothing comes any more, so what is missing at the end is said too. */
+int follow_finish(struct follow *follow, rouse_error *err);
 /* The same, and goes on until the task has ended: *ret_task Returns rouse_task_free. ROUSE_EINTERRUPTED. */
 int follow_to_end(struct follow *follow, rouse_task **ret_task, rouse_error *err);
 

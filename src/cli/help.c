@@ -9,6 +9,7 @@ const struct named_text help_environment[] = {
     {"ROUSE_STORE", "where the tasks are kept; default $XDG_STATE_HOME/rouse, else ~/.local/state/rouse"},
     {"ROUSE_THREAD", "whose tasks are meant; default 'default'"},
     {"ROUSE_MODEL", "the model of rouse agent"},
+    {"ROUSE_OUTPUT_CAP", "how much output of ended tasks is kept, such as 500M; default 2G"},
     {"NO_COLOR", "when set, no colours"},
     {NULL, NULL},
 };

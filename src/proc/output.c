@@ -111,10 +111,15 @@ static const struct piece *choose(const struct pieces *pieces, uint64_t offset)
     return NULL;
 }
 
+static void name_piece(char *fill, size_t size, uint64_t start)
+{
+    snprintf(fill, size, start > 0 ? SHIM_OUT ".%llu" : SHIM_OUT, (unsigned long long)start);
+}
+
 static int open_piece(int dir, uint64_t start)
 {
     char name[32];
-    snprintf(name, sizeof name, start > 0 ? SHIM_OUT ".%llu" : SHIM_OUT, (unsigned long long)start);
+    name_piece(name, sizeof name, start);
     return openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -169,6 +174,20 @@ int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, s
             break;
     }
     return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot read the output of '%s'", id);
+}
+
+int proc_output_drop(int parent, const char *id, rouse_error *err)
+{
+    struct pieces pieces;
+    FD_AUTO int dir = proc_open_directory(parent, id, err);
+    int code = dir < 0 ? dir : list_pieces(dir, &pieces, err);
+    for (size_t i = 0; code == 0 && i < pieces.count; i++) {
+        char name[32];
+        name_piece(name, sizeof name, pieces.at[i].start);
+        if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
+            code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot drop the output of '%s'", id);
+    }
+    return code;
 }
 
 static bool has_file(int parent, const char *id, const char *name)

@@ -140,6 +140,8 @@ struct proc_output {
 int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse_error *err);
 /* From *offset on, at most size bytes into fill; *offset becomes that of the first byte given. 0 at the end so far. */
 int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, size_t size, rouse_error *err);
+/* Removes the output of a task that has ended; its size stays known from the exit record. */
+int proc_output_drop(int parent, const char *id, rouse_error *err);
 bool proc_is_ready(int parent, const char *id);
 /* Waits for input now: blocked reading its terminal or pipe, and silent. */
 bool proc_is_waiting(int parent, const char *id);

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "json/jtext.h"
+#include "task/hoard.h"
 #include "task/record.h"
 #include "task/work.h"
 
@@ -122,6 +123,8 @@ static int commit_ending(rouse_manager *m, const char *thread, const rouse_task 
         .record = end,
     };
     int code = task_end(m, thread, seen, &how, err);
+    if (code > 0)
+        hoard_add(m, end->task_id, end->ext.has_output ? end->ext.output.kept : 0);
     return code > 0 ? 1 : code;
 }
 

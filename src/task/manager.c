@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/platform.h"
 #include "task/work.h"
 
@@ -100,6 +101,25 @@ static void read_boot(rouse_manager *m)
     m->boot[n == 36 ? 36 : 0] = '\0';
 }
 
+/* Digits and K, M or G, as for a person; anything else is no answer. */
+static uint64_t read_size(const char *text)
+{
+    static const char units[] = "KMG";
+    char *end = NULL;
+    unsigned long long n = text && *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    const char *unit = n > 0 && *end ? strchr(units, *end) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    bool whole = n > 0 && end[unit != NULL] == '\0' && n <= (UINT64_MAX >> 1) >> shift;
+    return whole ? (uint64_t)n << shift : 0;
+}
+
+static uint64_t find_output_cap(uint64_t given)
+{
+    if (given == 0)
+        given = read_size(getenv("ROUSE_OUTPUT_CAP"));
+    return given > 0 ? given : LIMIT_STORE_OUTPUT;
+}
+
 static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_error *err)
 {
     int code = find_program(o->shim, "ROUSE_SHIM", "rouse-shim", ROUSE_LIBEXECDIR "/rouse-shim", &m->shim, err);
@@ -110,6 +130,7 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
     m->asker = strdup(o->asker ? o->asker : "user");
     if (!m->asker)
         return rouse_fail_memory(err);
+    m->output_cap = find_output_cap(o->output_cap);
     m->interrupted = o->interrupted;
     m->userdata = o->userdata;
     code = open_tasks(m, err);

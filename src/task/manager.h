@@ -30,6 +30,7 @@ struct rouse_manager {
     int owners, owner_lock; /* <store>/owners and our file in it; -1 until a function needs it */
     char boot[40]; /* this boot of the machine, or "" */
     struct runtime *runtime; /* bodies of functions (runtime.c) */
+    uint64_t output_cap; /* of ended tasks' output, bytes */
     bool (*interrupted)(void *userdata);
     void *userdata;
     void (*at_step)(enum manager_step step); /* NULL but in tests */

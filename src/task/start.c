@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "json/jtext.h"
+#include "task/hoard.h"
 #include "task/work.h"
 
 #define TOKEN_BYTES 16
@@ -328,6 +329,7 @@ int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_
     fd_close(&s.dir);
     if (code == 0)
         code = task_load(manager, spec->thread, s.id, ret_task, err);
+    hoard_trim(manager);
     rouse_batch_free(s.batch);
     buf_done(&s.words);
     free(s.argv);

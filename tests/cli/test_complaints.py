@@ -135,9 +135,9 @@ def complaint_12_no_deadline(place):
 
 @test
 def complaint_14_output_missing_or_truncated(place):
-    ran = place.good('run', '-c', 'seq 1 2000000; echo the end')
-    assert ran.out.endswith('the end\n')
-    size = len(ran.out)
+    size = sum(len(f'{i}\n') for i in range(1, 2000001)) + len('the end\n')
+    place.good('run', '-d', '-c', 'seq 1 2000000; echo the end')
+    place.good('wait', 'bg_0')
     output = record(place, 'bg_0')['ext']['output']
     equal((output['size'], output['kept'] + output['dropped']), (size, size))
     assert output['dropped'] > 0, output
@@ -157,6 +157,28 @@ def complaint_15_output_floods_the_context(place):
     equal(place.good('logs', '--tail', '2', 'bar').out, '999\n1000\n')
     result = record(place, 'bar')['result']
     assert len(result['output_tail']) <= 600 and result['output_tail'].endswith('999\n1000\n'), result
+
+
+@test
+def complaint_18_disk_filled_by_output(place):
+    env = {'ROUSE_OUTPUT_CAP': '500K'}
+    for i in range(4):
+        place.good('run', '-c', f'head -c 200000 /dev/zero | tr "\\0" {i}', env=env)
+    place.good('run', 'true', env=env)
+    kept = [sum(os.path.getsize(os.path.join(place.store, 'tasks', f'bg_{i}', name))
+                for name in os.listdir(os.path.join(place.store, 'tasks', f'bg_{i}')) if name.startswith('out')) for i in range(4)]
+    equal(kept, [0, 0, 200000, 200000])
+    gone = place('logs', 'bg_0')
+    equal((gone.status, gone.out, gone.err), (0, '', 'rouse: 200000 bytes of output were not kept\n'))
+    document = place.good('logs', '--json', 'bg_3').json
+    equal((len(document['text']), document['dropped']), (200000, 0))
+    # One that runs has its own cap, and loses nothing to the others.
+    fifo = place.fifo('go')
+    place.good('run', '-d', '-c', f'head -c 200000 /dev/zero; echo > {fifo}; sleep 600', env=env)
+    place.listen(fifo)
+    for _ in range(4):
+        place.good('run', '-c', 'head -c 200000 /dev/zero', env=env)
+    equal(record(place, 'bg_5')['ext']['output'], {'size': 200000, 'kept': 200000, 'dropped': 0})
 
 
 @test
