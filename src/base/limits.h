@@ -67,6 +67,7 @@
 #define LIMIT_SCRIPT (4u << 20)
 #define LIMIT_GRACE_LEFTOVER_MS 500     /* the same for what a command leaves behind when it ends by itself */
 #define LIMIT_STUCK_MS 10000            /* after KILL, before a tree is reported as stuck */
+#define LIMIT_HEARD_MS 100             /* from its start a task's end waits so long for somebody to listen */
 #define LIMIT_TAKEN_MS 2000             /* a supervisor holds an ending back for a runtime that listens */
 #define LIMIT_START_MS 60000            /* for a supervisor to come up */
 #define LIMIT_SWEEP_MS 10000            /* for the survivors of a dead supervisor to end */

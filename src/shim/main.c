@@ -258,14 +258,24 @@ static void exec_reaper(struct shim *s)
     execvp(s->reaper[0], s->reaper);
 }
 
+/* Whoever starts a short command and then waits for it comes to listen when it may be over already: a moment's patience costs
+ * nothing, a reaper costs more than all the rest. */
+static void listen_for_starter(struct shim *s)
+{
+    uint64_t until = s->begun + LIMIT_HEARD_MS;
+    while (!control_is_watched(s) && shim_now_ms() < until)
+        turn(s, until);
+}
+
 /* The ending is on disk. A runtime that watches takes it into the store; if none does, the reaper is executed for it; if
  * that is not possible either, whoever looks next finds the record. */
 static void hand_over(struct shim *s)
 {
-    uint64_t until = shim_now_ms() + LIMIT_TAKEN_MS;
     shim_ring(s);
     control_tell(s, SHIM_SAY_ENDED, true, true);
     shim_point(s, "told");
+    listen_for_starter(s);
+    uint64_t until = shim_now_ms() + LIMIT_TAKEN_MS;
     while (!s->taken && control_is_watched(s) && shim_now_ms() < until)
         turn(s, until);
     unlinkat(SHIM_FD_DIR, SHIM_CTL, 0);
@@ -276,7 +286,7 @@ static void hand_over(struct shim *s)
 static void start_clocks(struct shim *s)
 {
     s->started_at_ms = s->ended_at_ms = shim_wall_ms();
-    s->last_output = shim_now_ms();
+    s->begun = s->last_output = shim_now_ms();
     s->deadline =
         s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
 }

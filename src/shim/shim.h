@@ -74,7 +74,7 @@ struct shim {
     int status;
     struct rusage usage;
     uint64_t started_at_ms, ended_at_ms; /* wall clock, for the record */
-    uint64_t deadline, last_output;      /* monotonic */
+    uint64_t begun, deadline, last_output; /* monotonic */
     bool tree_changed;                   /* a process was reaped since the tree was last looked at */
     bool childless;
     struct ending ending;
