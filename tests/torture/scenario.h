@@ -21,7 +21,9 @@ struct told {                        /* what the store said */
     bool acknowledged[SCENARIO_MOST];
     size_t count, n_acknowledged;
     size_t imported_after; /* the import was acknowledged behind so many commits; 0: it was not */
-    size_t failures;       /* calls that failed */
+    bool pruned, prune_tried;
+    uint64_t epoch;  /* the greatest of a lease that was acknowledged */
+    size_t failures; /* calls that failed */
     int last_failure;
     char last_message[512];
 };

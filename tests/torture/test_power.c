@@ -90,6 +90,12 @@ static void test_process_keeps_a_prefix(void **state)
     all(ROUSE_DURABLE_PROCESS, false);
 }
 
+static void test_a_failed_sync_is_not_trusted(void **state)
+{
+    (void)state;
+    all(ROUSE_DURABLE_POWER, true);
+}
+
 static int install(void **state)
 {
     (void)state;
@@ -102,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_power_keeps_all, tear_down),
         cmocka_unit_test_teardown(test_process_keeps_a_prefix, tear_down),
+        cmocka_unit_test_teardown(test_a_failed_sync_is_not_trusted, tear_down),
     };
     return check_run(tests, install, NULL);
 }
