@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -59,7 +60,7 @@ int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_e
 }
 
 /* Nothing here makes directories inside a task's directory; one that is there is somebody else's, and is kept. */
-static int empty(int fd)
+static int empty(int fd, bool keep)
 {
     DIR *dir = fdopendir(fd);
     if (!dir) {
@@ -69,7 +70,8 @@ static int empty(int fd)
     int result = 0;
     for (struct dirent *entry; (entry = readdir(dir));) {
         bool self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-        if (!self && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+        bool kept = keep && (strcmp(entry->d_name, SHIM_LOCK) == 0 || strcmp(entry->d_name, "spec.json") == 0);
+        if (!self && !kept && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
             result = -1;
     }
     int saved = errno;
@@ -83,7 +85,41 @@ int proc_remove(int parent, const char *id, rouse_error *err)
     int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
         return dir;
-    if (empty(dir) < 0 || unlinkat(parent, id, AT_REMOVEDIR) < 0)
+    if (empty(dir, false) < 0 || unlinkat(parent, id, AT_REMOVEDIR) < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot remove the directory of '%s'", id);
+    return 0;
+}
+
+#define RENEW_TRIES 50 /* × 20 ms: a supervisor that has told its ending is about to go */
+
+/* 0, or -1 with errno. */
+static int lock_again(int dir, int *ret_lock)
+{
+    int fd = openat(dir, SHIM_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (errno != EINTR && (errno != EWOULDBLOCK || i == RENEW_TRIES))
+            fd_close(&fd);
+        else
+            poll(NULL, 0, 20);
+    }
+    *ret_lock = fd;
+    return fd < 0 ? -1 : 0;
+}
+
+int proc_renew(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err)
+{
+    FD_AUTO int lock = -1;
+    FD_AUTO int dir = proc_open_directory(parent, id, err);
+    if (dir < 0)
+        return dir;
+    if (lock_again(dir, &lock) < 0)
+        return rouse_fail_errno(err, errno == EWOULDBLOCK ? ROUSE_ECONFLICT : ROUSE_EIO, errno,
+                                "cannot lock the directory of '%s'", id);
+    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 || empty(copy, true) < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot empty the directory of '%s'", id);
+    *ret_dir = dir;
+    *ret_lock = lock;
+    dir = lock = -1;
     return 0;
 }

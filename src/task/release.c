@@ -100,6 +100,7 @@ struct beginning {
     rouse_task_plan plan;
     struct agenda agenda;
     bool into_queue;
+    bool process; /* its supervisor keeps the deadline */
 };
 
 static int edit_beginning(rouse_task *task, void *userdata, rouse_error *err)
@@ -120,17 +121,14 @@ static int edit_beginning(rouse_task *task, void *userdata, rouse_error *err)
         b->plan.owner = b->m->owner;
     task->ext.stage = NULL;
     task->ext.reason = NULL;
-    if (b->agenda.due_ms) {
-        b->plan.due_ms = b->agenda.due_ms;
-        task->ext.deadline_ms = b->agenda.due_ms;
-    }
+    b->plan.due_ms = b->process ? 0 : b->agenda.due_ms;
+    task->ext.deadline_ms = b->agenda.due_ms;
     return 1;
 }
 
-/* 1 when this call moved it. */
-static int move(rouse_manager *m, const char *thread, const rouse_task *task, bool into_queue, rouse_error *err)
+int task_move(rouse_manager *m, const char *thread, const rouse_task *task, bool into_queue, rouse_error *err)
 {
-    struct beginning b = {.m = m, .into_queue = into_queue};
+    struct beginning b = {.m = m, .into_queue = into_queue, .process = task_is_process(task)};
     rouse_error why = {0};
     uint64_t timeout_ms = into_queue ? 0 : task->ext.plan->timeout_ms;
     if (timeout_ms)
@@ -140,7 +138,7 @@ static int move(rouse_manager *m, const char *thread, const rouse_task *task, bo
         .thread = thread,
         .change = &change,
         .set_agenda = true,
-        .agenda = into_queue || timeout_ms ? &b.agenda : NULL,
+        .agenda = into_queue || (timeout_ms && !b.process) ? &b.agenda : NULL,
     };
     int code = task_commit(m, &step, &why);
     if (code == ROUSE_ECONFLICT)
@@ -163,7 +161,7 @@ static bool is_ours(rouse_manager *m, const rouse_task *task)
     return strcmp(plan->owner, m->owner) == 0;
 }
 
-static int begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
+int task_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
     rouse_task *begun;
     if (task_is_process(task))
@@ -175,7 +173,7 @@ static int begin(rouse_manager *m, const char *thread, const rouse_task *task, r
         if (locked < 0)
             return locked;
     }
-    int code = move(m, thread, task, false, err);
+    int code = task_move(m, thread, task, false, err);
     if (code <= 0 || !is_function(task))
         return code;
     code = task_load(m, thread, task->task_id, &begun, err);
@@ -217,9 +215,9 @@ int task_try_begin(rouse_manager *m, const char *thread, const rouse_task *task,
             return code;
     }
     if (!plan->queue)
-        return begin(m, thread, task, err);
+        return task_begin(m, thread, task, err);
     if (!plan->in_queue)
-        code = move(m, thread, task, true, err);
+        code = task_move(m, thread, task, true, err);
     if (code >= 0)
         queue_run(m, plan->queue, plan->queue_limit);
     return code;
@@ -387,11 +385,4 @@ int agenda_run(rouse_manager *m, bool all, uint64_t *ret_next_ms, rouse_error *e
     if (ret_next_ms)
         *ret_next_ms = count > 0 ? 0 : next; /* what changed may be due anew: look again */
     return count;
-}
-
-void queue_run(rouse_manager *m, const char *queue, uint64_t limit)
-{
-    (void)m;
-    (void)queue;
-    (void)limit;
 }

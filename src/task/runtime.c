@@ -181,6 +181,10 @@ static void put_in_line(struct runtime *r, rouse_call *call)
 {
     call->following = NULL;
     call->in_line = true;
+    call->done = false;
+    free(call->result);
+    free(call->error);
+    call->result = call->error = NULL;
     *r->last = call;
     r->last = &call->following;
     pthread_cond_signal(&r->work);

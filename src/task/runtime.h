@@ -38,6 +38,8 @@ struct runtime {
     rouse_call *unstored;
     struct function *functions;
     size_t n_functions;
+    struct queue_todo *queues; /* queue.c */
+    bool queue_busy;
     int epoll, wake, timer, bell;
     bool dirty;           /* the agenda changed here, or may have */
     unsigned pools;

@@ -14,8 +14,10 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "json/jtext.h"
+#include "task/held.h"
 #include "task/hoard.h"
-#include "task/work.h"
+#include "task/plan.h"
+#include "task/record.h"
 
 #define TOKEN_BYTES 16
 
@@ -28,6 +30,7 @@ struct start {
     struct buf words;    /* argv, fit for a record: NUL-separated */
     const char **argv;   /* into words */
     rouse_task record;   /* borrows all of the above */
+    struct planned planned;
     rouse_batch *batch;
     int dir, lock;
 };
@@ -150,6 +153,12 @@ static void fill_record(struct start *s)
                 .ready_when = spec->ready_when,
                 .session = spec->session},
     };
+    plan_fill(&s->planned, &s->record);
+}
+
+static bool begins_again(const struct planned *p)
+{
+    return p->waits || p->plan.max_attempts > 1;
 }
 
 static int write_spec(struct start *s, rouse_error *err)
@@ -164,6 +173,8 @@ static int write_spec(struct start *s, rouse_error *err)
              s->token, boot, (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
              (unsigned long long)s->spec->grace_ms);
     buf_adds(&b, record);
+    if (begins_again(&s->planned))
+        held_add(&b, s->spec);
     buf_adds(&b, "}\n");
     free(record);
     int code = buf_check(&b, err);
@@ -195,6 +206,8 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     manager_at(s->manager, STEP_SPEC);
     rouse_task_update *update = rouse_task_upsert(&s->record);
     code = update ? rouse_task_state_add(s->batch, update, err) : rouse_fail_memory(err);
+    if (code == 0)
+        code = plan_add(&s->planned, s->batch, s->id, err);
     commit->batch = s->batch;
     return code;
 }
@@ -303,14 +316,69 @@ static int prepare_start(struct start *s, rouse_error *err)
         code = describe(s, err);
     if (code == 0)
         code = make_token(s, err);
+    if (code == 0)
+        code = plan_prepare(s->manager, s->spec, &s->planned, err);
+    if (code == 0 && begins_again(&s->planned))
+        code = held_check(s->spec, err);
     return code;
+}
+
+/* The lock is taken before the commit that makes the row a running one, as at a start. */
+static int begin_held(struct start *s, const rouse_task *task, const struct held *held, rouse_error *err)
+{
+    rouse_manager *m = s->manager;
+    const rouse_task_spec spec = {
+        .thread = s->spec->thread,
+        .argv = (const char *const *)held->argv,
+        .env = (const char *const *)held->env,
+        .cwd = task->ext.cwd,
+        .sub_agent = task->ext.kind && strcmp(task->ext.kind, "sub_agent") == 0,
+        .timeout_ms = held->timeout_ms,
+        .idle_timeout_ms = held->idle_timeout_ms,
+        .grace_ms = held->grace_ms,
+        .ready_when = task->ext.ready_when,
+        .session = task->ext.session,
+    };
+    rouse_task *begun;
+    snprintf(s->id, sizeof s->id, "%s", task->task_id);
+    snprintf(s->token, sizeof s->token, "%s", held->token);
+    s->spec = &spec;
+    s->record = *task;
+    s->planned.waits = true;
+    int code = write_spec(s, err); /* names this boot of the machine */
+    if (code == 0)
+        code = task_move(m, spec.thread, task, false, err);
+    if (code <= 0)
+        return code;
+    code = task_load(m, spec.thread, s->id, &begun, err);
+    if (code < 0)
+        return code;
+    s->record = *begun;
+    code = run(s, err);
+    rouse_task_free(begun);
+    return code < 0 ? code : 1;
 }
 
 int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
-    (void)m;
-    (void)thread;
-    return rouse_fail(err, ROUSE_EUNSUPPORTED, "process task '%s' cannot wait", task->task_id);
+    struct start s = {.manager = m, .spec = &(rouse_task_spec){.thread = thread}, .dir = -1, .lock = -1};
+    struct held held = {0};
+    rouse_error why;
+    if (!m->shim || m->tasks < 0)
+        return 0; /* another runtime's to begin */
+    int code = proc_renew(m->tasks, task->task_id, &s.dir, &s.lock, &why);
+    if (code == ROUSE_ECONFLICT)
+        return 0;
+    if (code == 0)
+        code = held_read(s.dir, &held, &why);
+    if (code == 0)
+        code = begin_held(&s, task, &held, &why);
+    else if (code != ROUSE_ENOMEM && task_fail(m, thread, task, why.message, &why) == 0)
+        code = 1; /* what it was to run is not there any more */
+    held_done(&held);
+    fd_close(&s.lock);
+    fd_close(&s.dir);
+    return code < 0 ? rouse_fail(err, code, "%s", why.message) : code;
 }
 
 int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
@@ -323,12 +391,15 @@ int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_
         fill_record(&s);
         code = commit_record(&s, err);
     }
-    if (code == 0)
+    if (code == 0 && !s.planned.waits)
         code = run(&s, err);
     fd_close(&s.lock);
     fd_close(&s.dir);
     if (code == 0)
+        code = plan_settle(&s.planned, err);
+    if (code == 0)
         code = task_load(manager, spec->thread, s.id, ret_task, err);
+    plan_done(&s.planned);
     hoard_trim(manager);
     rouse_batch_free(s.batch);
     buf_done(&s.words);

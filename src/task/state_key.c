@@ -112,8 +112,13 @@ static void state_release(void *value)
 static void state_index(const void *value, rouse_index *fill)
 {
     const rouse_task *task = value;
+    const rouse_task_plan *plan = task->ext.plan;
     *fill = (rouse_index){
         .live = !rouse_status_is_terminal(task->status),
+        .queue = plan && (plan->in_queue || !record_is_waiting(&task->ext)) ? plan->queue : NULL,
+        .priority = plan ? plan->priority : 0,
+        .waiting = plan && plan->in_queue,
+        .ended_ms = task->completed_at_ms,
         .name = task->name,
         .parent = task->parent.task_id,
         .run = task->parent.run_id,

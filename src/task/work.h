@@ -44,6 +44,11 @@ int task_end_all(rouse_manager *m, const char *thread, rouse_task *const *seen, 
 
 /* Begins a waiting task if nothing keeps it any more; otherwise it stays. 1 = it waits no longer. */
 int task_try_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err);
+/* Begins it without looking at what might keep it: 1, 0 = somebody else did, or it is another runtime's to begin. */
+int task_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err);
+/* The commit that takes a task out of its waiting: it has begun, or (into_queue) only its queue keeps it. 1, or 0 when somebody else
+ * was faster. */
+int task_move(rouse_manager *m, const char *thread, const rouse_task *task, bool into_queue, rouse_error *err);
 /* The same for every task of `ids` (NULL-terminated). Errors of single ones are left to the next look at the agenda. */
 void task_release(rouse_manager *m, const char *thread, const char *const *ids);
 /* Looks at the agenda: everything that is due, or with all also everything that waits for something else. *ret_next_ms: how long
