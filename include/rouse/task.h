@@ -336,6 +336,35 @@ ROUSE_API int rouse_task_tail(rouse_manager *manager, const char *task_id, size_
 ROUSE_API int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err);
 ROUSE_API int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err);
 
+/* ---- messages between agents (COMPAT section 11) ---- */
+
+typedef struct rouse_send {     /* exactly one of child, parent, agent_thread */
+    const char *thread;         /* the sender's; required */
+    const char *from;           /* the sender's agent id; default "user" */
+    const char *child;          /* id or name of a running sub-agent that this thread owns */
+    bool parent;                /* the agent that started this one */
+    const char *agent_thread;   /* the thread of another agent of the same tree of agents */
+    const char *text;           /* required: at most 65536 bytes of UTF-8; "" is a message */
+    const char *key;            /* 1 to 256 bytes, or NULL: a second message to this recipient with this key is the first one
+                                   again: it is not delivered, and the receipt is the first one's */
+} rouse_send;
+typedef struct rouse_receipt {
+    char message_id[37];        /* UUIDv7; "" when it was not accepted */
+    const char *error;          /* NULL, or one of these (B94, B95; static): "recipient_not_found", "permission_denied",
+                                   "recipient_unavailable" */
+    char detail[128];           /* why, for people (B88); "" when it was accepted */
+} rouse_receipt;
+/* Puts {"kind":"custom","task_id":…,"event_type":"agent_message","payload":{"content","from","message_id"}} into the recipient's
+ * inbox; task_id is the child's, also in what a child writes to its parent. A message that cannot be accepted is a receipt with an
+ * error, and 0. ROUSE_EINVAL, ROUSE_ELIMIT, errors of the store. */
+ROUSE_API int rouse_task_send(rouse_manager *manager, const rouse_send *send, rouse_receipt *fill, rouse_error *err);
+/* Dead letters: messages that a sub-agent did not read before it ended. list: tells them; replay: gives each to the running
+ * sub-agent that has its recipient's name now, if there is one; clear: takes them away. thread: whose sub-agents (NULL = all).
+ * *ret_json (Returns free): {"action","count"} and, for list, "messages" (B100). ROUSE_EINVAL, errors of the store. */
+enum rouse_recover { ROUSE_RECOVER_LIST = 0, ROUSE_RECOVER_REPLAY, ROUSE_RECOVER_CLEAR };
+ROUSE_API int rouse_message_recover(rouse_manager *manager, const char *thread, enum rouse_recover action, char **ret_json,
+                                    rouse_error *err);
+
 /* The block a model sees: the running tasks of the thread, newest first, within budget bytes (0 = 1500), escaped; "" when
  * none runs (what ended reaches the model as an event). The same state gives the same text: ages are rounded.
  * *ret_text Returns free. */

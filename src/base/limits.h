@@ -52,6 +52,8 @@
 #define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */
 #define LIMIT_LINE 4096                 /* bytes of a line that a pattern is matched against */
 #define LIMIT_GRACE_MS 5000             /* default time between TERM and KILL */
+#define LIMIT_MESSAGE_TEXT (64u << 10)  /* a message from one agent to another */
+#define LIMIT_UNREAD 1000               /* events an inbox may hold unread and still get messages. DEFECTS 33 */
 #define LIMIT_PROMPT (1u << 20)         /* one message of a user */
 #define LIMIT_INJECTED (64u << 10)      /* what one plugin puts behind a request */
 #define LIMIT_ROUNDS 100                /* default number of model calls in one go */

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/platform.h"
+#include "task/message.h"
 #include "task/work.h"
 
 #ifndef ROUSE_LIBEXECDIR
@@ -87,7 +88,7 @@ static int open_tasks(rouse_manager *m, rouse_error *err)
 
 static int register_keys(rouse_store *store, rouse_error *err)
 {
-    static const rouse_key *const keys[] = {&rouse_task_state_key, &rouse_view_key, &agenda_key};
+    static const rouse_key *const keys[] = {&rouse_task_state_key, &rouse_view_key, &agenda_key, &message_key};
     int code = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && code == 0; i++)
         code = register_key(store, keys[i], err);
