@@ -10,6 +10,7 @@
 
 static const rouse_tool *const all_tools[] = {
     &tool_spawn_task, &tool_list_tasks, &tool_read_output, &tool_wait_tasks, &tool_cancel_task,
+    &tool_send_message, &tool_recover_failed_messages,
 };
 
 const rouse_plugin rouse_background_plugin = {

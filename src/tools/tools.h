@@ -6,7 +6,8 @@
 #include "json/jfields.h"
 #include "rouse/agent.h"
 
-extern const rouse_tool tool_spawn_task, tool_list_tasks, tool_read_output, tool_wait_tasks, tool_cancel_task;
+extern const rouse_tool tool_spawn_task, tool_list_tasks, tool_read_output, tool_wait_tasks, tool_cancel_task, tool_send_message,
+    tool_recover_failed_messages;
 
 /* The task of that id or name, if it is the caller's thread's: another thread's task is not found (DEFECTS 23). */
 int tools_find(const rouse_call *call, const char *id_or_name, rouse_task **ret_task, rouse_error *err);

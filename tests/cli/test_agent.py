@@ -142,4 +142,21 @@ def the_agent_ends_when_it_is_told_to(place):
     equal(len(place.good('ls', '--json').json), 1)
 
 
+
+@test
+def send_reaches_a_running_sub_agent(place):
+    model = script(place, {'say': 'started', 'tools': [spawn('sleep', '600', type='sub_agent', name='helper'),
+                                                       spawn('sleep', '600', name='plain')]}, {'say': 'Both run.'})
+    equal(place('agent', '--no-wait', '-m', model, 'go').status, 0)
+    receipt = place.good('send', '--json', '--key', 'k', 'helper', 'use the other door').json
+    equal(receipt['status'], 'accepted')
+    equal(place.good('send', '--json', '--key', 'k', 'helper', 'use the other door').json, receipt)
+    plain = place('send', 'plain', 'hello')
+    equal((plain.status, plain.err), (4, "rouse: 'plain' cannot be told anything: task has no inbox (not a sub-agent)\n"))
+    equal(place('send', 'nobody', 'hello').status, 3)
+    place.good('cancel', 'helper')
+    ended = place('send', '--json', 'helper', 'too late')
+    equal((ended.status, ended.json), (4, {'message_id': '', 'status': 'failed', 'error': 'recipient_unavailable'}))
+
+
 main()

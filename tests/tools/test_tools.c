@@ -69,6 +69,23 @@ static const struct {
     {TOOL("cancel_task", "{\"target\":{\"relation\":\"aunt\"}}"), "Invalid arguments: unknown relation 'aunt'"},
     {TOOL("cancel_task", "{\"target\":{\"relation\":\"child\",\"name\":\"ghost\"}}"),
      "{\"status\":\"failed\",\"root_task_id\":\"ghost\",\"cancelled_count\":0,\"error\":\"task_not_found\"}"},
+    {TOOL("send_message", "{\"message\":\"x\"}"), "Invalid arguments: missing 'to'"},
+    {TOOL("send_message", "{\"to\":{},\"message\":\"x\"}"), "Invalid arguments: missing 'to.relation'"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"child\"},\"message\":\"x\"}"), "Invalid arguments: child requires 'name'"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"agent\"},\"message\":\"x\"}"),
+     "Invalid arguments: agent requires 'thread_id'"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"aunt\"},\"message\":\"x\"}"), "Invalid arguments: unknown relation 'aunt'"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"parent\"}}"), "Invalid arguments: missing 'message'"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"parent\"},\"message\":\"x\"}"),
+     "{\"message_id\":\"\",\"status\":\"failed\",\"error\":\"recipient_unavailable\"}"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"child\",\"name\":\"ghost\"},\"message\":\"x\"}"),
+     "{\"message_id\":\"\",\"status\":\"failed\",\"error\":\"recipient_not_found\"}"},
+    {TOOL("send_message", "{\"to\":{\"relation\":\"agent\",\"thread_id\":\"other\",\"agent_id\":\"\"},\"message\":\"x\"}"),
+     "{\"message_id\":\"\",\"status\":\"failed\",\"error\":\"permission_denied\"}"},
+    {TOOL("recover_failed_messages", "{}"), "{\"action\":\"list\",\"count\":0,\"messages\":[]}"},
+    {TOOL("recover_failed_messages", "{\"action\":\"replay\"}"), "{\"action\":\"replay\",\"count\":0}"},
+    {TOOL("recover_failed_messages", "{\"action\":\"clear\"}"), "{\"action\":\"clear\",\"count\":0}"},
+    {TOOL("recover_failed_messages", "{\"action\":\"burn\"}"), "Invalid arguments: unknown action 'burn'"},
 };
 
 static void test_errors(void **state)

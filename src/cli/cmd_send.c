@@ -1,0 +1,81 @@
+/* rouse send: a message to a sub-agent's inbox. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "json/jtext.h"
+
+struct send_options {
+    struct common common;
+    const char *from, *key;
+};
+
+static const struct option_row rows[] = {
+    {"from", 0, TEXT(struct send_options, from), "NAME", "who says it; default 'user'"},
+    {"key", 0, TEXT(struct send_options, key), "KEY", "sending again with the same key sends nothing twice"},
+    ROW_THREAD,
+    ROW_STORE,
+    ROW_JSON,
+    ROW_END,
+};
+
+static int print_json(const rouse_receipt *receipt, rouse_error *err)
+{
+    struct buf out = BUF_INIT(0);
+    buf_addc(&out, '{');
+    jtext_add_name(&out, "message_id");
+    jtext_add_string(&out, receipt->message_id, strlen(receipt->message_id));
+    buf_adds(&out, receipt->error ? ",\"status\":\"failed\"" : ",\"status\":\"accepted\"");
+    if (receipt->error) {
+        jtext_add_name(&out, "error");
+        jtext_add_string(&out, receipt->error, strlen(receipt->error));
+    }
+    buf_addc(&out, '}');
+    int code = buf_check(&out, err);
+    if (code == 0)
+        puts(buf_text(&out));
+    buf_done(&out);
+    return code;
+}
+
+static int fail(const struct cli *cli, const rouse_receipt *receipt, rouse_error *err)
+{
+    const char *to = cli->operands[0];
+    if (strcmp(receipt->error, "recipient_not_found") == 0)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "no task '%s' in thread '%s'; list the running ones with: rouse ls", to, cli->thread);
+    return rouse_fail(err, ROUSE_ECONFLICT, "'%s' cannot be told anything: %s", to, receipt->detail);
+}
+
+static int run(struct cli *cli, const void *options, rouse_error *err)
+{
+    const struct send_options *o = options;
+    rouse_receipt receipt = {0};
+    rouse_task *task = NULL;
+    int code = cli_open(cli, true, err);
+    if (code == 0)
+        code = rouse_task_get(cli->manager, cli->thread, cli->operands[0], &task, err);
+    if (code < 0)
+        return code;
+    /* Whoever is at the keyboard speaks for the thread that owns the task. */
+    const rouse_send send = {.thread = task->owner_thread_id, .from = o->from, .child = task->task_id, .text = cli->operands[1],
+                             .key = o->key};
+    code = rouse_task_send(cli->manager, &send, &receipt, err);
+    rouse_task_free(task);
+    if (code == 0 && cli->common.json)
+        code = print_json(&receipt, err);
+    return code == 0 && receipt.error ? fail(cli, &receipt, err) : code;
+}
+
+const struct command cmd_send = {
+    .name = "send",
+    .usage = (const char *const[]){"[OPTION…] ID|NAME TEXT", NULL},
+    .summary = "a message to a sub-agent, which reads it at its next step",
+    .text = "Bytes for the input of a command are written with `rouse write`.",
+    .options = rows,
+    .options_size = sizeof(struct send_options),
+    .min_operands = 2,
+    .max_operands = 2,
+    .operand = "task and text",
+    .run = run,
+};
