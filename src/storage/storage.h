@@ -3,6 +3,7 @@
 #define STORAGE_STORAGE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -194,12 +195,18 @@ struct storage_prune_hook {
     struct storage_prune_hook *next;
 };
 
+struct storage_rider; /* commit.c */
+
 struct rouse_store {
     pid_t process; /* a child after fork must not touch what it inherited */
     char *directory; /* "" of a store in memory */
     const rouse_platform *platform;
     bool read_only;
-    pthread_mutex_t lock; /* everything below; error-checking, so that a callback that calls the store is told */
+    pthread_mutex_t queue_lock; /* of the commits that wait for their turn: */
+    struct storage_rider *queue, **queue_end;
+    bool led;                /* somebody is committing for all of them */
+    pthread_mutex_t lock;    /* everything below */
+    atomic_uintptr_t owner;  /* the thread that has it, so that a callback that calls the store is told */
     struct storage_keys keys;
     struct storage_plugin *plugins;
     struct storage_hook *hooks, **last_hook;
@@ -209,6 +216,8 @@ struct rouse_store {
     void *backend;
 };
 
+/* Can this thread take the lock? ROUSE_EINVAL as below. */
+int store_may_enter(rouse_store *store, rouse_error *err);
 /* Takes the lock. ROUSE_EINVAL in a child after fork, and when a reducer or another callback calls the store. */
 int store_enter(rouse_store *store, rouse_error *err);
 /* The same for a call that writes: ROUSE_EINVAL also when the store is for reading only. */
@@ -216,6 +225,8 @@ int store_enter_to_write(rouse_store *store, rouse_error *err);
 /* The same for claims, leases and pruning: ROUSE_EUNSUPPORTED when the backend has none. */
 int store_enter_to_keep(rouse_store *store, bool writes, rouse_error *err);
 void store_leave(rouse_store *store);
+/* Commits that wait for their turn; for tests. */
+size_t store_waiting(rouse_store *store);
 /* Tells waiters that something happened; without the lock. */
 void store_ring(rouse_store *store);
 

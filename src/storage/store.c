@@ -1,5 +1,4 @@
-/* The handle: opening, keys, hooks, commits. */
-#include <errno.h>
+/* The handle: opening, keys, hooks, who may call it when. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,14 +8,30 @@
 
 #define KEY_NAME_MAX 128
 
-int store_enter(rouse_store *store, rouse_error *err)
+/* Who holds the lock. Only this thread can have put this thread there. */
+static uintptr_t self(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+int store_may_enter(rouse_store *store, rouse_error *err)
 {
     if (!store)
         return rouse_fail(err, ROUSE_EINVAL, "no store");
     if (store->process != getpid())
         return rouse_fail(err, ROUSE_EINVAL, "a store cannot be used in a child after fork; open it again there");
-    if (pthread_mutex_lock(&store->lock) == EDEADLK)
+    if (atomic_load_explicit(&store->owner, memory_order_relaxed) == self())
         return rouse_fail(err, ROUSE_EINVAL, "a callback of a store cannot call that store");
+    return 0;
+}
+
+int store_enter(rouse_store *store, rouse_error *err)
+{
+    int code = store_may_enter(store, err);
+    if (code < 0)
+        return code;
+    pthread_mutex_lock(&store->lock);
+    atomic_store_explicit(&store->owner, self(), memory_order_relaxed);
     return 0;
 }
 
@@ -45,19 +60,8 @@ void store_ring(rouse_store *store)
 
 void store_leave(rouse_store *store)
 {
+    atomic_store_explicit(&store->owner, 0, memory_order_relaxed);
     pthread_mutex_unlock(&store->lock);
-}
-
-static int make_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t kind;
-    int failed = pthread_mutexattr_init(&kind);
-    if (failed)
-        return failed;
-    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
-    failed = pthread_mutex_init(lock, &kind);
-    pthread_mutexattr_destroy(&kind);
-    return failed;
 }
 
 static void store_free(rouse_store *store)
@@ -82,16 +86,18 @@ static void store_free(rouse_store *store)
     free(store->keys.items);
     free(store->directory);
     pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->queue_lock);
     free(store);
 }
 
 static int store_new(const rouse_store_options *options, rouse_store **ret_store, rouse_error *err)
 {
     rouse_store *store = calloc(1, sizeof *store);
-    if (!store || make_lock(&store->lock) != 0) {
-        free(store);
+    if (!store)
         return rouse_fail_memory(err);
-    }
+    pthread_mutex_init(&store->lock, NULL); /* the default kind cannot fail */
+    pthread_mutex_init(&store->queue_lock, NULL);
+    store->queue_end = &store->queue;
     store->process = getpid();
     store->platform = platform_or_default(options->platform);
     store->read_only = options->read_only;
@@ -183,7 +189,7 @@ const rouse_key *rouse_store_key(rouse_store *store, const char *name)
 {
     if (store->process != getpid())
         return NULL;
-    bool locked = pthread_mutex_lock(&store->lock) == 0; /* not when a callback asks: then it is locked already */
+    bool locked = store_enter(store, NULL) == 0; /* not when a callback asks: then it is locked already */
     const rouse_key *key = storage_find_key(&store->keys, name);
     if (locked)
         store_leave(store);
@@ -206,48 +212,5 @@ int rouse_store_on_commit(rouse_store *store, rouse_commit_hook call, void *user
     store->last_hook = &hook->next;
     store->n_hooks++;
     store_leave(store);
-    return 0;
-}
-
-/* Walks only the hooks that were there when the commit was made; the link behind the last of them may be being written. */
-static void call_hooks(const struct storage_hook *hook, size_t count, const rouse_commit *commit,
-                       const struct storage_outcome *outcome)
-{
-    for (size_t i = 0; i < count; i++) {
-        hook->call(commit->thread, outcome->before, outcome->after, outcome->operations, hook->userdata);
-        if (i + 1 < count)
-            hook = hook->next;
-    }
-}
-
-static void tell_gone(const struct storage_prune_hook *hooks, struct storage_gone *gone)
-{
-    for (const struct storage_gone *at = gone; at; at = at->next) {
-        for (const struct storage_prune_hook *hook = hooks; hook; hook = hook->next)
-            hook->call(at->thread, at->entry, hook->userdata);
-    }
-    storage_gone_free(gone);
-}
-
-int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_revision, rouse_error *err)
-{
-    struct storage_outcome outcome;
-    int code = commit ? store_enter_to_write(store, err) : rouse_fail(err, ROUSE_EINVAL, "no commit");
-    if (code < 0)
-        return code;
-    const struct storage_hook *hooks = store->hooks;
-    size_t n_hooks = store->n_hooks;
-    const struct storage_prune_hook *prune_hooks = store->prune_hooks;
-    code = store->ops->commit(store->backend, &store->keys, commit, &outcome, err);
-    store_leave(store);
-    if (code < 0)
-        return code;
-    if (outcome.wrote)
-        store_ring(store);
-    tell_gone(prune_hooks, outcome.gone);
-    if (outcome.operations > 0)
-        call_hooks(hooks, n_hooks, commit, &outcome);
-    if (ret_revision)
-        *ret_revision = outcome.after;
     return 0;
 }
