@@ -67,4 +67,9 @@ void cmd_many(void);
 void cmd_wake(void);
 void cmd_cancel(void);
 
+void cmd_parked(void);
+void cmd_functions(void);
+void cmd_function_batches(void);
+void cmd_view(void);
+
 #endif

@@ -28,6 +28,10 @@ static const struct {
     {"many", cmd_many},             /* n= command=: starts them, then cancels them when stdin ends */
     {"wake", cmd_wake},             /* n= actor= */
     {"cancel", cmd_cancel},         /* n= actor= grace= */
+    {"parked", cmd_parked},         /* n=: memory of each, and cancelling all */
+    {"functions", cmd_functions},   /* n=: start, run, event received, one at a time */
+    {"function-batches", cmd_function_batches},
+    {"view", cmd_view},             /* n= samples= */
 };
 
 const char *bench_word(const char *name, const char *otherwise)

@@ -112,6 +112,18 @@ ROWS = [
     Row('cancel-tree', 'cancel of 1,000 processes that ignore TERM, grace 100 ms', 's', at_most(2),
         m.cancel_tree(n=1000), rounds=3),
     # The manager and the command line.
+    Row('parked-memory', 'memory of a parked function task, of 100,000', 'bytes', at_most(1000),
+        m.program('parked', 'bytes', where='memory:', n=100_000), rounds=3, group='parked'),
+    Row('parked-cancel', 'cancel 100,000 of them until all are terminal', 's', at_most(1),
+        m.program('parked', 'cancel_s', where='memory:', n=100_000), rounds=3, group='parked'),
+    Row('functions', 'function task start → end → event received, memory store', '/s', at_least(300_000),
+        m.program('functions', 'rate', where='memory:', n=100_000)),
+    Row('functions-sqlite', 'the same on SQLite, durability process, batches of 100', '/s', at_least(30_000),
+        m.store('function-batches', 'rate', n=20_000)),
+    Row('view', 'view of 100,000 running tasks after one change', 'µs', at_most(200),
+        m.program('view', 'us', where='memory:', n=100_000), rounds=3, group='view'),
+    Row('view-size', 'its size', 'bytes', at_most(1500),
+        m.program('view', 'largest', where='memory:', n=100_000), rounds=3, group='view'),
     Row('ls-100k', '`rouse ls -a` on a store of 100,000 tasks, whole process', 'ms', at_most(20),
         m.ls_process(100_000, shown=100), m.start_of_true, 'a static true started the same way'),
 ]
