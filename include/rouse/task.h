@@ -158,6 +158,15 @@ ROUSE_KEY_TYPED(rouse_view_state, rouse_view_key, rouse_view, rouse_view_update)
 
 typedef struct rouse_manager rouse_manager;
 
+/* How many tasks may run at once (those that wait included). A start beyond one of them is ROUSE_ELIMIT with a message that says
+ * which, and how to raise it. Counted before the commit: starts at the same instant may pass a limit by their number. */
+typedef struct rouse_limits {    /* zero means default */
+    uint64_t per_thread;         /* 200000 */
+    uint64_t per_thread_of_calls;/* of a thread, when a tool call asks (spec.parent.call_id): 256 */
+    uint64_t per_parent;         /* children of one task: 1000 */
+    uint64_t depth;              /* tasks above one: 16 */
+} rouse_limits;
+
 typedef struct rouse_manager_options { /* zero means default */
     const char *shim;   /* path of rouse-shim; default $ROUSE_SHIM, else beside the running program, else the installed one */
     const char *rouse;  /* path of rouse, which the shim runs as `rouse reap`; found the same way. "" = nobody: endings
@@ -168,6 +177,7 @@ typedef struct rouse_manager_options { /* zero means default */
     void *userdata;
     uint64_t output_cap; /* bytes of output that the ended tasks of the store keep; then those that ended longest ago lose
                             theirs. Default $ROUSE_OUTPUT_CAP (such as 500M), else 2 GiB */
+    rouse_limits limits;
     bool no_recovery;   /* take in no ending on opening: for a call about one task only */
 } rouse_manager_options;
 
@@ -251,6 +261,11 @@ typedef struct rouse_task_spec { /* zero means default */
 ROUSE_API int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task,
                                rouse_error *err);
 
+/* The running task of spec.name in its thread, or a new one, however many processes ask at once: 1 it was there, 0 it is new.
+ * As rouse_task_start; the name is required. */
+ROUSE_API int rouse_task_ensure(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task,
+                                rouse_error *err);
+
 /* By id (any thread), or by name in thread (running ones first, then the newest). ROUSE_ENOTFOUND `no task '{id}'`. */
 ROUSE_API int rouse_task_get(rouse_manager *manager, const char *thread, const char *id_or_name, rouse_task **ret_task,
                              rouse_error *err);
@@ -321,6 +336,14 @@ typedef struct rouse_cancel { /* zero means default */
  * running, and still watched). */
 ROUSE_API int rouse_task_cancel(rouse_manager *manager, const char *id_or_name, const rouse_cancel *options,
                                 size_t *ret_count, rouse_error *err);
+
+/* Cancels every running task of the thread. *ret_count (may be NULL): how many this call ended. */
+ROUSE_API int rouse_task_cancel_all(rouse_manager *manager, const char *thread, const rouse_cancel *options,
+                                    size_t *ret_count, rouse_error *err);
+/* Cancels every task that the run asked for, with all below them (COMPAT B76), and remembers in thread that the run is cancelled:
+ * later starts with this spec.parent.run_id are refused with ROUSE_ECONFLICT `parent run '{id}' has already been cancelled`. */
+ROUSE_API int rouse_task_cancel_run(rouse_manager *manager, const char *thread, const char *run_id,
+                                    const rouse_cancel *options, size_t *ret_count, rouse_error *err);
 
 /* Output by absolute offset. Reads what is kept from *offset on, at most size bytes, into fill; *offset becomes that of the
  * first byte given (larger than asked when that part was dropped). Returns the number of bytes, 0 at the end so far. */

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/platform.h"
+#include "task/marks.h"
 #include "task/message.h"
 #include "task/work.h"
 
@@ -88,7 +89,7 @@ static int open_tasks(rouse_manager *m, rouse_error *err)
 
 static int register_keys(rouse_store *store, rouse_error *err)
 {
-    static const rouse_key *const keys[] = {&rouse_task_state_key, &rouse_view_key, &agenda_key, &message_key};
+    static const rouse_key *const keys[] = {&rouse_task_state_key, &rouse_view_key, &agenda_key, &marks_key, &message_key};
     int code = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && code == 0; i++)
         code = register_key(store, keys[i], err);
@@ -132,6 +133,12 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
     if (!m->asker)
         return rouse_fail_memory(err);
     m->output_cap = find_output_cap(o->output_cap);
+    m->limits = (rouse_limits){
+        .per_thread = o->limits.per_thread ? o->limits.per_thread : LIMIT_THREAD_TASKS,
+        .per_thread_of_calls = o->limits.per_thread_of_calls ? o->limits.per_thread_of_calls : LIMIT_CALL_TASKS,
+        .per_parent = o->limits.per_parent ? o->limits.per_parent : LIMIT_CHILDREN,
+        .depth = o->limits.depth ? o->limits.depth : LIMIT_DEPTH,
+    };
     m->interrupted = o->interrupted;
     m->userdata = o->userdata;
     code = open_tasks(m, err);

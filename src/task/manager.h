@@ -29,6 +29,7 @@ struct rouse_manager {
     char owner[32]; /* this runtime's name (owner.c) */
     int owners, owner_lock; /* <store>/owners and our file in it; -1 until a function needs it */
     char boot[40]; /* this boot of the machine, or "" */
+    rouse_limits limits;
     struct runtime *runtime; /* bodies of functions (runtime.c) */
     uint64_t output_cap; /* of ended tasks' output, bytes */
     bool (*interrupted)(void *userdata);

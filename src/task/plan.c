@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "json/jtext.h"
+#include "task/marks.h"
 #include "task/record.h"
 
 static int check_times(const rouse_task_spec *spec, rouse_error *err)
@@ -166,6 +167,70 @@ static int look_at_parent(struct planned *p, rouse_error *err)
     return code;
 }
 
+static int refuse_run(const char *run, rouse_error *err)
+{
+    return rouse_fail(err, ROUSE_ECONFLICT, "parent run '%.100s' has already been cancelled", run);
+}
+
+/* 1 when the run it is asked for by was cancelled. Blank ids are no runs (COMPAT B59). */
+static int is_run_cancelled(const struct planned *p, rouse_error *err)
+{
+    const char *run = p->spec->parent.run_id;
+    char name[LIMIT_ENTRY_NAME + 1];
+    if (!run || run[strspn(run, " \t")] == '\0')
+        return 0;
+    mark_name(name, "run", run);
+    return mark_find(p->manager, NULL, name, NULL, err);
+}
+
+/* ---- limits ---- */
+
+static int count_up_to(const struct planned *p, const rouse_query *query, uint64_t limit, bool *ret_reached, rouse_error *err)
+{
+    rouse_rows *rows;
+    rouse_query q = *query;
+    q.live_only = true;
+    q.limit = limit < LIMIT_LIST ? (size_t)limit : LIMIT_LIST;
+    int code = rouse_store_list(p->manager->store, &rouse_task_state_key, &q, &rows, err);
+    if (code < 0)
+        return code;
+    *ret_reached = rouse_rows_count(rows) >= limit;
+    rouse_rows_free(rows);
+    return 0;
+}
+
+static int check_limits(const struct planned *p, rouse_error *err)
+{
+    const rouse_limits *l = &p->manager->limits;
+    const rouse_lineage *parent = &p->spec->parent;
+    rouse_snapshot *snapshot;
+    bool reached = false;
+    if (p->plan.depth > l->depth)
+        return rouse_fail(err, ROUSE_ELIMIT, "more than %llu tasks above one another; raise limits.depth of the manager",
+                          (unsigned long long)l->depth);
+    int code = 0;
+    if (parent->task_id)
+        code = count_up_to(p, &(rouse_query){.parent = parent->task_id}, l->per_parent, &reached, err);
+    if (code == 0 && reached)
+        return rouse_fail(err, ROUSE_ELIMIT, "task '%.60s' has %llu running tasks below it; raise limits.per_parent of the manager",
+                          parent->task_id, (unsigned long long)l->per_parent);
+    if (code == 0 && parent->call_id)
+        code = count_up_to(p, &(rouse_query){.thread = p->spec->thread}, l->per_thread_of_calls, &reached, err);
+    if (code == 0 && reached)
+        return rouse_fail(err, ROUSE_ELIMIT,
+                          "thread '%.60s' has %llu running tasks, the most for tool calls; raise limits.per_thread_of_calls",
+                          p->spec->thread, (unsigned long long)l->per_thread_of_calls);
+    if (code == 0)
+        code = rouse_store_snapshot(p->manager->store, p->spec->thread, NULL, &snapshot, err);
+    if (code < 0)
+        return code;
+    reached = rouse_snapshot_count(snapshot, &rouse_task_state_key) >= l->per_thread;
+    rouse_snapshot_unref(snapshot);
+    return reached ? rouse_fail(err, ROUSE_ELIMIT, "thread '%.60s' has %llu running tasks; raise limits.per_thread of the manager",
+                                p->spec->thread, (unsigned long long)l->per_thread)
+                   : 0;
+}
+
 /* ---- together ---- */
 
 static void take_times(struct planned *p)
@@ -233,6 +298,12 @@ int plan_prepare(rouse_manager *m, const rouse_task_spec *spec, struct planned *
     if (code == 0)
         code = look_at_parent(p, err);
     if (code == 0)
+        code = is_run_cancelled(p, err);
+    if (code > 0)
+        code = refuse_run(spec->parent.run_id, err);
+    if (code == 0)
+        code = check_limits(p, err);
+    if (code == 0)
         fill_plan(p);
     return code;
 }
@@ -269,6 +340,10 @@ int plan_add(struct planned *p, rouse_batch *batch, const char *id, rouse_error 
         d->change = (struct task_change){.id = p->after[i], .edit = edit_dependency, .userdata = d, .any_status = true};
         code = add_change(batch, &d->change, err);
     }
+    if (code == 0 && p->spec->key) {
+        mark_name(p->key, "key", p->spec->key);
+        code = mark_add(batch, p->key, id, manager_now(p->manager), false, err);
+    }
     if (code == 0 && p->has_agenda)
         code = agenda_add(batch, id, &p->agenda, err);
     return code;
@@ -279,14 +354,35 @@ int plan_settle(struct planned *p, rouse_error *err)
     rouse_task *task;
     if (p->agenda.due_ms)
         runtime_wake(p->manager);
-    if (!p->waits)
-        return 0;
-    int code = task_load(p->manager, p->spec->thread, p->id, &task, err);
+    int code = is_run_cancelled(p, err);
+    if (code > 0) /* between our look and our commit: whoever cancelled it may not have seen this task */
+        code = rouse_task_cancel(p->manager, p->id, &(rouse_cancel){.reason = "its run was cancelled"}, NULL, err);
+    if (code < 0 || !p->waits)
+        return code;
+    code = task_load(p->manager, p->spec->thread, p->id, &task, err);
     if (code < 0)
         return code;
     code = rouse_status_is_terminal(task->status) ? 0 : task_try_begin(p->manager, p->spec->thread, task, err);
     rouse_task_free(task);
     return code < 0 ? code : 0;
+}
+
+int plan_find_key(rouse_manager *m, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
+{
+    char name[LIMIT_ENTRY_NAME + 1];
+    char *id;
+    if (!spec->key || !spec->thread)
+        return 0;
+    int code = task_check_text("key", spec->key, LIMIT_LABEL, err);
+    if (code < 0)
+        return code;
+    mark_name(name, "key", spec->key);
+    code = mark_find(m, spec->thread, name, &id, err);
+    if (code <= 0)
+        return code;
+    code = task_load(m, spec->thread, id, ret_task, err);
+    free(id);
+    return code < 0 ? code : 1;
 }
 
 void plan_done(struct planned *p)

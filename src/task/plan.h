@@ -24,6 +24,7 @@ struct planned {
     size_t n_dependencies;
     char *parent; /* id of a parent in the same thread, or NULL */
     struct task_change parent_change;
+    char key[LIMIT_ENTRY_NAME + 1];
     const char *id; /* of the new task, once it has one */
 };
 
@@ -36,6 +37,8 @@ void plan_fill(struct planned *p, rouse_task *record);
 int plan_add(struct planned *p, rouse_batch *batch, const char *id, rouse_error *err);
 /* After the commit: begins a task that need not have waited; ends one whose parent or run was cancelled meanwhile. */
 int plan_settle(struct planned *p, rouse_error *err);
+/* 1 and the task that spec.key started before, 0 when there is none, or an error. */
+int plan_find_key(rouse_manager *m, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err);
 void plan_done(struct planned *p);
 
 #endif

@@ -20,6 +20,7 @@
 #include "task/record.h"
 
 #define TOKEN_BYTES 16
+#define ENSURE_TRIES 100 /* names whose holder has ended between the start that it refused and the look at it */
 
 struct start {
     rouse_manager *manager;
@@ -381,11 +382,9 @@ int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, 
     return code < 0 ? rouse_fail(err, code, "%s", why.message) : code;
 }
 
-int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
+static int process_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
 {
     struct start s = {.manager = manager, .spec = spec, .dir = -1, .lock = -1};
-    if (spec->kind != ROUSE_KIND_PROCESS)
-        return work_start(manager, spec, ret_task, err);
     int code = prepare_start(&s, err);
     if (code == 0) {
         fill_record(&s);
@@ -405,4 +404,42 @@ int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_
     buf_done(&s.words);
     free(s.argv);
     return code;
+}
+
+int rouse_task_start(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
+{
+    int code = plan_find_key(manager, spec, ret_task, err);
+    if (code != 0)
+        return code;
+    rouse_error why = {0};
+    code = spec->kind == ROUSE_KIND_PROCESS ? process_start(manager, spec, ret_task, &why) : work_start(manager, spec, ret_task, &why);
+    if (code == ROUSE_ECONFLICT) { /* with the same key at the same time? */
+        int found = plan_find_key(manager, spec, ret_task, err);
+        if (found != 0)
+            return found;
+    }
+    return code < 0 ? rouse_fail(err, code, "%s", why.message) : code;
+}
+
+int rouse_task_ensure(rouse_manager *manager, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err)
+{
+    if (!spec->name)
+        return rouse_fail(err, ROUSE_EINVAL, "what is to be ensured needs a name");
+    for (int i = 0; i < ENSURE_TRIES; i++) {
+        rouse_error why = {0};
+        int code = rouse_task_start(manager, spec, ret_task, &why);
+        if (code != ROUSE_ECONFLICT)
+            return code < 0 ? rouse_fail(err, code, "%s", why.message) : code;
+        rouse_task *task;
+        code = rouse_task_get(manager, spec->thread, spec->name, &task, err);
+        if (code < 0 && code != ROUSE_ENOTFOUND)
+            return code;
+        if (code == 0 && !rouse_status_is_terminal(task->status)) {
+            *ret_task = task;
+            return 1;
+        }
+        if (code == 0)
+            rouse_task_free(task); /* it has ended since: start it */
+    }
+    return rouse_fail(err, ROUSE_ECONFLICT, "'%s' ends as soon as it is started; try again", spec->name);
 }
