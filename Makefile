@@ -4,8 +4,9 @@ BENCH  := build-bench
 FUZZ   := build-fuzz
 PREFIX ?= /usr/local
 FUZZ_SECONDS    ?= 180
+TORTURE_SECONDS ?= 600
 
-.PHONY: build demo check test bench fuzz install uninstall setup clean help
+.PHONY: build demo check test bench fuzz torture install uninstall setup clean help
 build:
 	@tools/setup.sh missing build
 	@tools/build.sh $(BUILD)
@@ -17,6 +18,7 @@ help:
 	@echo 'make test       builds with gcc and runs every test once'
 	@echo 'make bench      installs what is missing, measures beside floors: a table, and $(BENCH)/bench.json; [ARGS=--help]'
 	@echo 'make fuzz       feeds each decoder hostile input for [FUZZ_SECONDS=180]; what breaks one is kept in $(FUZZ)/kept'
+	@echo 'make torture    every fault of the file system, power cuts, kill -9, threads, with random seeds for [TORTURE_SECONDS=600]'
 	@echo 'make setup      installs what make check needs'
 	@echo 'make install    [PREFIX=/usr/local] [DESTDIR=]; make uninstall takes it away again'
 	@echo 'make clean      removes what was built'
@@ -50,6 +52,12 @@ fuzz:
 	@rm -f $(FUZZ).tmp
 	@ninja -C $(FUZZ) >$(FUZZ)/build.log 2>&1 || { tail -n 40 $(FUZZ)/build.log; exit 1; }
 	@ROUSE_VECTORS="$${ROUSE_VECTORS-../shared/vectors}" python3 tests/fuzz/run.py --seconds $(FUZZ_SECONDS) --keep $(FUZZ)/kept $$(find $(FUZZ)/tests/fuzz -type f -name 'fuzz_*' -perm -100 | sort)
+
+torture:
+	@tools/setup.sh missing check
+	@tools/build.sh $(BUILD)
+	@ninja -C $(BUILD) torture >$(BUILD)/torture.log 2>&1 || { tail -n 40 $(BUILD)/torture.log; exit 1; }
+	@python3 tests/torture/run.py --build $(BUILD) --seconds $(TORTURE_SECONDS)
 
 install:
 	@tools/setup.sh missing build
