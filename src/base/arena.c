@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rouse/error.h"
+
 #define CHUNK_SIZE 1024
 
 struct arena_chunk {
@@ -13,9 +15,10 @@ struct arena_chunk {
     alignas(max_align_t) char bytes[];
 };
 
-static struct arena_chunk *add_chunk(struct arena *a, size_t need)
+static struct arena_chunk *add_chunk(struct arena *a, size_t size)
 {
-    size_t size = need > CHUNK_SIZE ? need : CHUNK_SIZE;
+    if (size > PTRDIFF_MAX / 2) /* no object is so large: keeps the sums here and below from overflowing */
+        return NULL;
     struct arena_chunk *chunk = malloc(sizeof *chunk + size);
     if (!chunk)
         return NULL;
@@ -24,25 +27,34 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t need)
     return chunk;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+int arena_reserve(struct arena *a, size_t size)
 {
-    size_t align = alignof(max_align_t);
-    if (size > PTRDIFF_MAX / 2) /* no object is so large: keeps the sums below from overflowing */
-        return NULL;
-    size_t need = (size + align - 1) / align * align;
+    return add_chunk(a, size) ? 0 : ROUSE_ENOMEM;
+}
+
+/* size bytes at a multiple of align. */
+static void *take(struct arena *a, size_t size, size_t align)
+{
     struct arena_chunk *chunk = a->chunks;
-    if (!chunk || chunk->size - chunk->used < need)
-        chunk = add_chunk(a, need);
+    size_t at = chunk ? (chunk->used + align - 1) / align * align : 0;
+    if (!chunk || at > chunk->size || chunk->size - at < size) {
+        chunk = add_chunk(a, size > CHUNK_SIZE ? size : CHUNK_SIZE);
+        at = 0;
+    }
     if (!chunk)
         return NULL;
-    void *at = chunk->bytes + chunk->used;
-    chunk->used += need;
-    return at;
+    chunk->used = at + size;
+    return chunk->bytes + at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return take(a, size, alignof(max_align_t));
 }
 
 char *arena_text(struct arena *a, const char *bytes, size_t len)
 {
-    char *copy = len < SIZE_MAX ? arena_alloc(a, len + 1) : NULL;
+    char *copy = len < SIZE_MAX ? take(a, len + 1, 1) : NULL;
     if (!copy)
         return NULL;
     if (len > 0)

@@ -14,6 +14,9 @@ struct arena { /* all zero = empty */
 void *arena_alloc(struct arena *a, size_t size);
 /* A copy of len bytes with a NUL behind it; NULL when out of memory. */
 char *arena_text(struct arena *a, const char *bytes, size_t len);
+/* Makes room for size bytes in one block, so that an object whose size is known takes no more than it needs. 0 or
+ * ROUSE_ENOMEM. */
+int arena_reserve(struct arena *a, size_t size);
 void arena_done(struct arena *a);
 
 #endif

@@ -1,6 +1,7 @@
 #include "json/jfields.h"
 
 #include <limits.h>
+#include <stdalign.h>
 #include <string.h>
 
 static int wrong_type(const struct jfield *row, const char *expected, struct jslice value, rouse_error *err)
@@ -236,6 +237,32 @@ static bool copy_part(const struct jfields *fields, struct arena *arena, void *i
     if (copy)
         *ret_part = *part = memcpy(copy, *part, fields->part_size);
     return copy != NULL;
+}
+
+static size_t size_of_strings(const char *const *strings)
+{
+    size_t size = sizeof *strings + alignof(max_align_t);
+    for (; *strings; strings++)
+        size += sizeof *strings + strlen(*strings) + 1;
+    return size;
+}
+
+size_t jfields_size(const struct jfields *fields, const void *from)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct jfield *row = &fields->rows[i];
+        const void *at = (const char *)from + row->offset;
+        const char *const *text = at;
+        const char *const *const *strings = at;
+        if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
+            size += *text ? strlen(*text) + 1 : 0;
+        else if (row->type == JFIELD_STRINGS)
+            size += *strings ? size_of_strings(*strings) : 0;
+        else if (row->type == JFIELD_OBJECT)
+            size += jfields_size(row->object, at);
+    }
+    return size;
 }
 
 int jfields_copy(const struct jfields *fields, struct arena *arena, void *into)

@@ -52,6 +52,8 @@ struct jfields {
  * ROUSE_EDATA, ROUSE_ELIMIT, ROUSE_ENOMEM. */
 int jfields_decode(const struct jfields *fields, const char *text, size_t len, struct arena *arena, void *into,
                    rouse_error *err);
+/* How much of an arena jfields_copy of from takes, at most. */
+size_t jfields_size(const struct jfields *fields, const void *from);
 /* Makes every string that *into borrows one of its own, in the arena. 0 or ROUSE_ENOMEM (then *into is undefined). */
 int jfields_copy(const struct jfields *fields, struct arena *arena, void *into);
 /* One value, as a row of a table would take it. */

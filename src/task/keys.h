@@ -17,8 +17,9 @@ struct task_change {
 struct rouse_task_update { /* background_task_state */
     struct task_change change; /* with edit: only this. ROUSE_ENOTFOUND, ROUSE_ECONFLICT `task already {status}` */
     bool replace;       /* ReplaceAll; else Upsert of the one task */
-    rouse_task **tasks; /* owned */
+    rouse_task **tasks; /* owned: one, or in memory of its own */
     size_t count, cap;
+    rouse_task *one;
 };
 
 /* Borrows change->id and userdata until the commit is over. NULL = no memory. */

@@ -1,6 +1,7 @@
 #include "task/record.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 struct record {
     rouse_task task; /* first: a rouse_task handed out is its record */
+    atomic_size_t references;
     struct arena arena;
 };
 
@@ -132,26 +134,38 @@ static const struct jfield record_rows[] = {
 };
 static const struct jfields record_fields = {.rows = record_rows, .count = sizeof record_rows / sizeof *record_rows};
 
-static struct record *record_new(void)
+/* more: what its texts take, as far as that is known. */
+static struct record *record_new(size_t more)
 {
     struct arena arena = {0};
-    struct record *r = arena_alloc(&arena, sizeof *r);
-    if (r)
-        *r = (struct record){.task = {.owner_thread_id = "", .ext = {.exit_code = -1}}, .arena = arena};
+    struct record *r = arena_reserve(&arena, sizeof *r + more) == 0 ? arena_alloc(&arena, sizeof *r) : NULL;
+    if (!r)
+        return NULL;
+    r->task = (rouse_task){.owner_thread_id = "", .ext = {.exit_code = -1}};
+    r->arena = arena;
+    atomic_init(&r->references, 1);
     return r;
+}
+
+rouse_task *record_share(rouse_task *task)
+{
+    struct record *r = (struct record *)(void *)task;
+    atomic_fetch_add_explicit(&r->references, 1, memory_order_relaxed);
+    return task;
 }
 
 void rouse_task_free(rouse_task *task)
 {
-    if (!task)
+    struct record *r = (struct record *)(void *)task;
+    if (!r || atomic_fetch_sub_explicit(&r->references, 1, memory_order_acq_rel) > 1)
         return;
-    struct arena arena = ((struct record *)(void *)task)->arena; /* which holds the record itself */
+    struct arena arena = r->arena; /* which holds the record itself */
     arena_done(&arena);
 }
 
 rouse_task *rouse_task_copy(const rouse_task *task)
 {
-    struct record *r = record_new();
+    struct record *r = record_new(jfields_size(&record_fields, task));
     if (!r)
         return NULL;
     r->task = *task;
@@ -164,7 +178,7 @@ rouse_task *rouse_task_copy(const rouse_task *task)
 
 static int decode(const struct jfields *fields, const char *json, size_t len, rouse_task **ret_task, rouse_error *err)
 {
-    struct record *r = record_new();
+    struct record *r = record_new(len);
     if (!r)
         return rouse_fail_memory(err);
     int code = jfields_decode(fields, json, len, &r->arena, &r->task, err);

@@ -18,6 +18,9 @@ int record_add(struct buf *out, const rouse_task *task, enum record_form form, r
 /* A summary as a record: name and owner are unknown members there. Returns rouse_task_free. */
 int record_decode_summary(const char *json, size_t len, rouse_task **ret_task, rouse_error *err);
 
+/* The same record once more, given back with rouse_task_free as well: for records that nobody changes any more. */
+rouse_task *record_share(rouse_task *task);
+
 /* ROUSE_EDATA when the id is bg_<n> with a number that cannot be counted up from (DEFECTS 32), else 0. */
 int record_check_id(const char *task_id, rouse_error *err);
 

@@ -17,15 +17,19 @@ static void update_release(void *update)
         return;
     for (size_t i = 0; i < u->count; i++)
         rouse_task_free(u->tasks[i]);
-    free(u->tasks);
+    if (u->tasks != &u->one)
+        free(u->tasks);
     free(u);
 }
 
 static rouse_task_update *update_new(bool replace)
 {
     rouse_task_update *u = calloc(1, sizeof *u);
-    if (u)
-        u->replace = replace;
+    if (!u)
+        return NULL;
+    u->replace = replace;
+    u->tasks = &u->one;
+    u->cap = 1;
     return u;
 }
 
@@ -33,12 +37,15 @@ static rouse_task_update *update_new(bool replace)
 static int update_add(rouse_task_update *u, rouse_task *task)
 {
     if (task && u->count == u->cap) {
-        size_t cap = u->cap ? u->cap * 2 : 1;
-        rouse_task **tasks = reallocarray(u->tasks, cap, sizeof *tasks);
+        size_t cap = u->cap * 2;
+        bool inside = u->tasks == &u->one;
+        rouse_task **tasks = reallocarray(inside ? NULL : u->tasks, cap, sizeof *tasks);
         if (!tasks) {
             rouse_task_free(task);
             return ROUSE_ENOMEM;
         }
+        if (inside)
+            tasks[0] = u->one;
         u->tasks = tasks;
         u->cap = cap;
     }
@@ -140,19 +147,30 @@ static int check_result(const rouse_task *task, rouse_error *err)
     return code < 0 ? rouse_fail_context(err, code, "result of task '%.60s'", task->task_id) : 0;
 }
 
-static int put_copy(rouse_edit *edit, const rouse_task *task, rouse_error *err)
+static int check_record(const rouse_task *task, rouse_error *err)
 {
     int code = record_check_id(task->task_id, err);
-    if (code == 0)
-        code = check_result(task, err);
+    return code == 0 ? check_result(task, err) : code;
+}
+
+/* An update's record is a copy already, which nobody changes. */
+static int put_shared(rouse_edit *edit, rouse_task *task, rouse_error *err)
+{
+    int code = check_record(task, err);
+    return code == 0 ? rouse_task_state_edit_put(edit, task->task_id, record_share(task), err) : code;
+}
+
+static int put_copy(rouse_edit *edit, const rouse_task *task, rouse_error *err)
+{
+    int code = check_record(task, err);
     if (code < 0)
         return code;
     rouse_task *copy = rouse_task_copy(task);
-    return copy ? rouse_edit_put(edit, task->task_id, copy, err) : rouse_fail_memory(err);
+    return copy ? rouse_task_state_edit_put(edit, task->task_id, copy, err) : rouse_fail_memory(err);
 }
 
 /* The seed's reducer lets a task leave a terminal status; here terminal is final (PRODUCT, complaint 20). */
-static int upsert(rouse_edit *edit, const rouse_task *task, rouse_error *err)
+static int upsert(rouse_edit *edit, rouse_task *task, rouse_error *err)
 {
     const void *value;
     int code = rouse_edit_get(edit, task->task_id, &value, err);
@@ -161,7 +179,7 @@ static int upsert(rouse_edit *edit, const rouse_task *task, rouse_error *err)
     const rouse_task *old = value;
     if (old && rouse_status_is_terminal(old->status))
         return rouse_fail(err, ROUSE_ECONFLICT, "task already %s", rouse_status_text(old->status));
-    return put_copy(edit, task, err);
+    return put_shared(edit, task, err);
 }
 
 static int change(rouse_edit *edit, const struct task_change *c, rouse_error *err)
@@ -188,7 +206,7 @@ static int state_reduce(rouse_edit *edit, const void *update, rouse_error *err)
         return upsert(edit, u->tasks[0], err);
     int code = rouse_edit_clear(edit, err);
     for (size_t i = 0; i < u->count && code == 0; i++)
-        code = put_copy(edit, u->tasks[i], err);
+        code = put_shared(edit, u->tasks[i], err);
     return code;
 }
 
