@@ -247,20 +247,25 @@ static size_t size_of_strings(const char *const *strings)
     return size;
 }
 
+static size_t size_of_field(const struct jfield *row, const void *at)
+{
+    const char *const *text = at;
+    const char *const *const *strings = at;
+    if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
+        return *text ? strlen(*text) + 1 : 0;
+    if (row->type == JFIELD_STRINGS)
+        return *strings ? size_of_strings(*strings) : 0;
+    return row->type == JFIELD_OBJECT ? jfields_size(row->object, at) : 0;
+}
+
 size_t jfields_size(const struct jfields *fields, const void *from)
 {
-    size_t size = 0;
+    const char *part = fields->part_size ? *(void *const *)(const void *)((const char *)from + fields->part_at) : NULL;
+    size_t size = part ? fields->part_size + alignof(max_align_t) : 0;
     for (size_t i = 0; i < fields->count; i++) {
         const struct jfield *row = &fields->rows[i];
-        const void *at = (const char *)from + row->offset;
-        const char *const *text = at;
-        const char *const *const *strings = at;
-        if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
-            size += *text ? strlen(*text) + 1 : 0;
-        else if (row->type == JFIELD_STRINGS)
-            size += *strings ? size_of_strings(*strings) : 0;
-        else if (row->type == JFIELD_OBJECT)
-            size += jfields_size(row->object, at);
+        const char *base = row->need == JFIELD_PART ? part : from;
+        size += base ? size_of_field(row, base + row->offset) : 0;
     }
     return size;
 }
