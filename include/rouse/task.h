@@ -77,8 +77,8 @@ typedef struct rouse_task_plan {
 /* What rouse knows beyond the seed's record; the member `ext` of its JSON. has_ext = false: a record of the seed's runtime. */
 typedef struct rouse_task_ext {
     const char *kind;      /* "process", "sub_agent", "function", "timer", "external" */
-    const char *stage;     /* "queued", "retrying" (not begun, stored); "starting", "running" (found out when the record is
-                              read); NULL unless running */
+    const char *stage;     /* "queued", "retrying" (not begun, stored); "starting", "running", "waiting_input" (found out when
+                              the record is read); NULL unless running */
     const char **argv;     /* NULL-terminated, or NULL */
     const char *cwd;       /* or NULL */
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
@@ -91,6 +91,7 @@ typedef struct rouse_task_ext {
     const char *ready_when;/* the pattern that means ready, or NULL */
     bool ready;
     bool session;          /* ends when its owner process ends */
+    const char *reads;     /* "pipe" or "tty": rouse_task_write reaches it; NULL: it has no input */
     bool has_output;
     rouse_output output;
     uint64_t killed;       /* processes ended by a cancel or at the end */
@@ -220,6 +221,29 @@ typedef struct rouse_call rouse_call;
  * Borrowed for the call. */
 typedef int (*rouse_function)(rouse_call *call, const char *input, void *userdata);
 
+typedef enum rouse_input {
+    ROUSE_INPUT_NONE = 0, /* reads an end of file */
+    ROUSE_INPUT_PIPE,     /* what rouse_task_write gives */
+    ROUSE_INPUT_TTY       /* the same through a terminal, which is also what it prints to */
+} rouse_input;
+
+typedef struct rouse_process { /* how a command runs; zero means default */
+    rouse_input input;
+    unsigned rows, columns;    /* of the terminal; default 24 x 80 */
+    bool has_umask;
+    unsigned umask;            /* with has_umask, at most 0777; else the caller's */
+    uint64_t cpu_seconds;      /* limits of each of its processes, 0 = the caller's: CPU time, */
+    uint64_t memory_bytes;     /* address space (at least 1 MiB), */
+    uint64_t files;            /* open files (at least 4) */
+    int nice;                  /* added to the caller's, -20 to 19 */
+    uint64_t head_bytes, tail_bytes; /* output kept from the beginning (at most 1 GiB; default 256 KiB) and from the end (the
+                                  same; default 8 MiB) */
+    bool wait_tree;            /* the task ends with the last of its processes, not with the command */
+    bool sandbox;              /* through bubblewrap: the system read-only, a /tmp of its own. ROUSE_ENOTFOUND without bwrap */
+    const char *const *writable; /* with sandbox: paths that stay writable, NULL-terminated, at most 64; or NULL */
+    bool no_network;           /* with sandbox */
+} rouse_process;
+
 typedef struct rouse_task_spec { /* zero means default */
     const char *thread;          /* the owner; required */
     rouse_kind kind;
@@ -237,6 +261,7 @@ typedef struct rouse_task_spec { /* zero means default */
     uint64_t grace_ms;           /* between TERM and KILL; 0 = 5000 */
     const char *ready_when;      /* POSIX extended regular expression, matched against each line of output */
     bool session;                /* end it when this process ends */
+    const rouse_process *process; /* PROCESS: how its command runs; NULL = all defaults */
     rouse_function run;          /* FUNCTION: its body, called by rouse_manager_dispatch or a pool with userdata. After a restart
                                     nobody knows it: the task is then an orphan */
     void *userdata;
@@ -322,6 +347,15 @@ typedef struct rouse_found {
 } rouse_found;
 /* What matched in task i of a list that a wait with ROUSE_UNTIL_MATCH gave; NULL when nothing did. Borrowed until free. */
 ROUSE_API const rouse_found *rouse_task_list_found(const rouse_task_list *list, size_t i);
+
+/* Gives bytes to a task's standard input (started with ROUSE_INPUT_PIPE or _TTY) and, with eof, ends it behind them. Sleeps
+ * while a slow reader leaves no room, at most timeout_ms (UINT64_MAX = for ever); nobody else is kept waiting by it. *ret_taken
+ * (may be NULL) is set in any case: how much was taken. ROUSE_ENOTFOUND, ROUSE_ECONFLICT (has no input, or it was ended, or the task
+ * has), ROUSE_ETIMEOUT, ROUSE_EINTERRUPTED, ROUSE_EREMOTE. */
+ROUSE_API int rouse_task_write(rouse_manager *manager, const char *thread, const char *id_or_name, const char *bytes, size_t len,
+                               bool eof, uint64_t timeout_ms, size_t *ret_taken, rouse_error *err);
+/* The size of a task's terminal from now on. ROUSE_ENOTFOUND, ROUSE_ECONFLICT (has no terminal), ROUSE_EREMOTE. */
+ROUSE_API int rouse_task_resize(rouse_manager *manager, const char *task_id, unsigned rows, unsigned columns, rouse_error *err);
 
 typedef struct rouse_cancel { /* zero means default */
     const char *thread;       /* where names are looked up */

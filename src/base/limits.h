@@ -51,6 +51,9 @@
 #define LIMIT_OUTPUT_SEGMENTS 8         /* pieces of the kept tail */
 #define LIMIT_OUTPUT_TAIL (LIMIT_OUTPUT_SEGMENT * LIMIT_OUTPUT_SEGMENTS)
 #define LIMIT_STORE_OUTPUT (2ull << 30) /* output of ended tasks kept in a store, by default */
+#define LIMIT_OUTPUT_PART (1ull << 30)  /* what a task may ask to be kept of its beginning, and of its end */
+#define LIMIT_SECONDS (100ll * 366 * 86400)
+#define LIMIT_WRITABLE 64               /* writable paths of a sandbox */
 #define LIMIT_DROPS 64                  /* tasks whose output one start or ending drops, when it is more */
 #define LIMIT_OUTPUT_READ (64u << 10)   /* one read_output answer */
 #define LIMIT_RESULT_TAIL 600           /* output repeated in a process task's result */

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/feed.h"
 #include "cli/follow.h"
+#include "cli/process_options.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
 
@@ -26,6 +29,7 @@ struct run_options {
     const char *name, *description, *ready_when, *cwd, *line;
     struct duration timeout, idle_timeout;
     struct texts env;
+    struct process_options process;
 };
 
 static const struct option_row rows[] = {
@@ -39,6 +43,7 @@ static const struct option_row rows[] = {
     {"session", 0, FLAG(struct run_options, session), NULL, "end it when this rouse ends"},
     {"env", 'e', TEXTS(struct run_options, env), "K=V", "set a variable for it; may be repeated"},
     {"cwd", 0, TEXT(struct run_options, cwd), "DIR", "where to run it; default: here"},
+    PROCESS_ROWS(struct run_options, process),
     ROW_THREAD,
     ROW_STORE,
     {"json", 0, FLAG(struct common, json), NULL, "print its record: at once with -d, else when it ended"},
@@ -109,12 +114,17 @@ static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_
 {
     const char *shell[] = {"/bin/sh", "-c", o->line, NULL};
     const char **env = NULL;
+    struct process_asked asked = {0};
     char cwd[PATH_MAX];
     int code = find_directory(o, cwd, err);
     if (code == 0)
+        code = process_options_read(cli, &o->process, &asked, err);
+    if (code == 0)
         code = make_environment(cli, &o->env, &env, err);
-    if (code < 0)
+    if (code < 0) {
+        process_options_free(&asked);
         return code;
+    }
     const rouse_task_spec spec = {
         .thread = cli->thread,
         .argv = o->line ? shell : (const char *const *)cli->operands,
@@ -127,8 +137,10 @@ static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_
         .idle_timeout_ms = o->idle_timeout.ms,
         .ready_when = o->ready_when,
         .session = o->session,
+        .process = &asked.process,
     };
     code = rouse_task_start(cli->manager, &spec, ret_task, err);
+    process_options_free(&asked);
     free(env);
     return code;
 }
@@ -197,12 +209,45 @@ static int detach(struct cli *cli, const rouse_task *task, bool json, int signal
     return signals_take(signals, AGAIN_MS) ? cancel(cli, id, json, err) : INTERRUPTED_STATUS;
 }
 
+/* Readable when the task is to be left: Ctrl-C, or the key of a terminal that hands Ctrl-C over. */
+static int open_interrupt(int signals, const struct feed *feed, int *ret_fd, rouse_error *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, signals, &event) != 0 ||
+        (feed && epoll_ctl(fd, EPOLL_CTL_ADD, feed_detach_fd(feed), &event) != 0)) {
+        int code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for Ctrl-C");
+        fd_close(&fd);
+        return code;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int begin_feed(struct cli *cli, const rouse_task *started, struct feed **ret_feed, rouse_error *err)
+{
+    int code = started->ext.reads ? feed_begin(cli, started, ret_feed, err) : 0;
+    if (code == 0 && feed_is_raw(*ret_feed))
+        fprintf(stderr, "rouse: %s has the terminal; Ctrl-] leaves it\r\n", started->task_id);
+    return code;
+}
+
 static int attend(struct cli *cli, const rouse_task *started, bool json, int signals, rouse_error *err)
 {
     rouse_task *ended;
+    struct feed *feed = NULL;
+    FD_AUTO int interrupt = -1;
+    int code = begin_feed(cli, started, &feed, err);
+    if (code == 0)
+        code = open_interrupt(signals, feed, &interrupt, err);
     struct follow follow = {
-        .cli = cli, .id = started->task_id, .interrupt = signals, .write = json ? write_nothing : write_through};
-    int code = follow_to_end(&follow, &ended, err);
+        .cli = cli, .id = started->task_id, .interrupt = interrupt, .write = json ? write_nothing : write_through};
+    if (code == 0)
+        code = follow_to_end(&follow, &ended, err);
+    bool was_raw = feed_is_raw(feed);
+    feed_end(feed);
+    if (was_raw && code == ROUSE_EINTERRUPTED)
+        fputc('\n', stderr);
     if (code == ROUSE_EINTERRUPTED)
         return detach(cli, started, json, signals, err);
     if (code < 0)
@@ -272,6 +317,8 @@ const struct command cmd_run = {
     .text = "The command runs under a supervisor of its own: it goes on when rouse, the terminal or the agent that started it is\n"
             "gone, its output is kept and its exit status is never lost. Without -d its output is shown until it ends, and rouse\n"
             "exits with its exit status. Ctrl-C leaves it running and says so; a second Ctrl-C within a second cancels it.\n"
+            "It has no input unless --stdin or --tty gives it some. A terminal given with --tty gets every key, Ctrl-C too; Ctrl-]\n"
+            "leaves it running.\n"
             "DUR is 500ms, 2s, 5m, 1h, 1h30m; a plain number is seconds.",
     .options = rows,
     .options_size = sizeof(struct run_options),

@@ -4,7 +4,8 @@
 #include "cli/commands.h"
 
 const struct command *const cli_commands[] = {
-    &cmd_run,  &cmd_ls,    &cmd_show,   &cmd_logs,   &cmd_wait,   &cmd_cancel, &cmd_send, &cmd_view,
+    &cmd_run,  &cmd_ls,    &cmd_show,   &cmd_logs,   &cmd_wait,   &cmd_cancel, &cmd_send, &cmd_write,
+    &cmd_view,
     &cmd_agent, &cmd_export, &cmd_import, &cmd_doctor, &cmd_reap, &cmd_help, NULL,
 };
 

@@ -5,6 +5,6 @@
 #include "cli/cli.h"
 
 extern const struct command cmd_agent, cmd_cancel, cmd_doctor, cmd_export, cmd_help, cmd_import, cmd_logs, cmd_ls, cmd_reap,
-    cmd_run, cmd_send, cmd_show, cmd_view, cmd_wait;
+    cmd_run, cmd_send, cmd_show, cmd_view, cmd_wait, cmd_write;
 
 #endif

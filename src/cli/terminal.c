@@ -1,12 +1,14 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -71,6 +73,64 @@ void terminal_say(const char *text)
     utf8_copy_printable(plain, sizeof plain, text);
     fflush(stdout);
     fprintf(stderr, "rouse: %s\n", plain);
+}
+
+bool terminal_size(unsigned *ret_rows, unsigned *ret_columns)
+{
+    struct winsize size = {0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+    *ret_rows = size.ws_row;
+    *ret_columns = size.ws_col;
+    return size.ws_row > 0 && size.ws_col > 0;
+}
+
+/* In a process of its own, of which nothing is left when this program ends well: waits until nobody holds the other end. */
+static void guard(const struct terminal_state *state, int held)
+{
+    char byte;
+    sigset_t all;
+    sigfillset(&all); /* also SIGTTOU: it may be in the background by then */
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    setpgid(0, 0); /* nobody else's kill reaches it */
+    dup2(held, STDOUT_FILENO);
+    close_range(STDERR_FILENO, ~0u, 0);
+    while (read(STDOUT_FILENO, &byte, 1) < 0 && errno == EINTR)
+        ;
+    tcsetattr(STDIN_FILENO, TCSANOW, &state->before);
+    _exit(0);
+}
+
+int terminal_make_raw(struct terminal_state *state, rouse_error *err)
+{
+    int ends[2];
+    struct termios raw;
+    if (tcgetattr(STDIN_FILENO, &state->before) != 0 || pipe2(ends, O_CLOEXEC) != 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot use the terminal");
+    fflush(NULL);
+    state->guardian = fork();
+    if (state->guardian == 0) {
+        close(ends[1]);
+        guard(state, ends[0]);
+    }
+    close(ends[0]);
+    state->guard = ends[1];
+    if (state->guardian < 0) {
+        close(ends[1]);
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot guard the terminal");
+    }
+    raw = state->before;
+    cfmakeraw(&raw);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    return 0;
+}
+
+void terminal_restore(struct terminal_state *state)
+{
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &state->before);
+    close(state->guard);
+    while (waitpid(state->guardian, NULL, 0) < 0 && errno == EINTR)
+        ;
 }
 
 int signals_open(bool with_term, int *ret_fd, rouse_error *err)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
+#include <termios.h>
 
 #include "base/error.h"
 
@@ -22,6 +24,19 @@ struct terminal_filter {
 void terminal_write(struct terminal_filter *filter, FILE *stream, const char *text, size_t len);
 /* "rouse: <text>" as one line on standard error, in which control characters became '?'. */
 void terminal_say(const char *text);
+
+/* Rows and columns of the terminal at standard output or input. False, and 0 x 0, when there is none. */
+bool terminal_size(unsigned *ret_rows, unsigned *ret_columns);
+
+struct terminal_state {
+    struct termios before;
+    int guard;       /* held open as long as the terminal is ours */
+    pid_t guardian;  /* gives it back when this program dies */
+};
+/* Standard input as it is typed: no lines, no echo, no signals. However this program ends, also by SIGKILL, the terminal is as it
+ * was. Call before there are threads. ROUSE_EIO. */
+int terminal_make_raw(struct terminal_state *state, rouse_error *err);
+void terminal_restore(struct terminal_state *state);
 
 /* Ctrl-C as a descriptor. Blocks SIGINT (unless it is ignored) for this process, and with_term also SIGTERM; *ret_fd is
  * readable once one came (close). ROUSE_EIO. */

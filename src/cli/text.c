@@ -80,6 +80,20 @@ int text_read_number(const char *text, uint64_t *ret, rouse_error *err)
     return 0;
 }
 
+int text_read_size(const char *text, uint64_t *ret_bytes, rouse_error *err)
+{
+    static const char letters[] = "KMGT";
+    char *end = NULL;
+    errno = 0;
+    uint64_t value = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+    const char *letter = end && *end ? strchr(letters, toupper((unsigned char)*end)) : NULL;
+    int shift = letter ? 10 * (int)(letter - letters + 1) : 0;
+    if (!end || end[letter != NULL] != '\0' || errno != 0 || value > (uint64_t)INT64_MAX >> shift || value == 0)
+        return rouse_fail(err, ROUSE_EINVAL, "'%.80s' is not a size; write 4096, 512K, 100M or 2G", text);
+    *ret_bytes = value << shift;
+    return 0;
+}
+
 int text_read_signal(const char *text, int *ret_signal, rouse_error *err)
 {
     const char *name = strncasecmp(text, "sig", 3) == 0 ? text + 3 : text;

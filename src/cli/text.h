@@ -11,6 +11,8 @@
 /* 500ms, 2s, 5m, 1h, 2d, 1h30m; a plain number is seconds. ROUSE_EINVAL names the text. */
 int text_read_duration(const char *text, uint64_t *ret_ms, rouse_error *err);
 int text_read_number(const char *text, uint64_t *ret, rouse_error *err);
+/* 4096, 512K, 100M, 2G (of 1024). ROUSE_EINVAL names the text. */
+int text_read_size(const char *text, uint64_t *ret_bytes, rouse_error *err);
 /* TERM, SIGTERM, term, 15. ROUSE_EINVAL. */
 int text_read_signal(const char *text, int *ret_signal, rouse_error *err);
 

@@ -20,14 +20,13 @@ static uint64_t mono(const rouse_manager *m)
     return m->platform->mono_ms(m->platform->userdata);
 }
 
-/* Connected and watching, or 0 when the task turned out to be over (then *ret_over), or an error. */
-static int reach(rouse_manager *m, const rouse_task *task, int *ret_fd, bool *ret_over, rouse_error *err)
+int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_fd, bool *ret_over, rouse_error *err)
 {
     for (int i = 0; i < CONNECT_TRIES; i++) {
         enum proc_state state;
         int fd = -1;
         int code = proc_connect(m->tasks, task->task_id, &fd, err);
-        if (code == 0 && proc_watch(fd, NULL) == 0) {
+        if (code == 0 && (!watch || proc_watch(fd, NULL) == 0)) {
             *ret_fd = fd;
             return 0;
         }
@@ -83,7 +82,7 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     /* A supervisor that hung up has died, and is reached for once more: then it is over, once it has let go of the lock. */
     while (code == 0 && !over) {
         fd_close(&fd);
-        code = reach(m, task, &fd, &over, err);
+        code = task_connect(m, task, true, &fd, &over, err);
         if (code < 0 || over)
             break;
         proc_cancel(fd, o->signal ? o->signal : SIGTERM, grace, m->asker, o->reason ? o->reason : "", NULL);

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "json/jfields.h"
+#include "task/process.h"
 
 static int check_words(const char *what, const char *const *words, rouse_error *err)
 {
@@ -20,7 +21,9 @@ static int check_words(const char *what, const char *const *words, rouse_error *
 int held_check(const rouse_task_spec *spec, rouse_error *err)
 {
     int code = check_words("the command", spec->argv, err);
-    return code < 0 ? code : check_words("the environment", spec->env, err);
+    if (code == 0)
+        code = check_words("the environment", spec->env, err);
+    return code < 0 || !spec->process ? code : check_words("a writable path", spec->process->writable, err);
 }
 
 static void add_words(struct buf *out, const char *name, const char *const *words)
@@ -39,11 +42,14 @@ void held_add(struct buf *out, const rouse_task_spec *spec)
 {
     add_words(out, "argv", spec->argv);
     add_words(out, "env", spec->env);
+    if (spec->process)
+        process_add(out, spec->process);
 }
 
 #define ROW(member, type) {#member, JFIELD_##type, JFIELD_REQUIRED, offsetof(struct held, member), 0, NULL, NULL}
 static const struct jfield rows[] = {
     ROW(token, STRING), ROW(argv, STRINGS), ROW(env, STRINGS), ROW(timeout_ms, U64), ROW(idle_timeout_ms, U64), ROW(grace_ms, U64),
+    {"process", JFIELD_OBJECT, JFIELD_OPTIONAL, offsetof(struct held, process), offsetof(struct held, has_process), NULL, &process_fields},
 };
 #undef ROW
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};

@@ -53,10 +53,17 @@ int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, r
 /* The end of a task that could not even be supervised. Returns 0 also when somebody was faster. */
 int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err);
 
+/* Connects to the supervisor of a running task, which may be coming up, and with watch is told of its end: 0 with a descriptor, or
+ * with *ret_over set when the task turned out to be over. Errors. */
+int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_fd, bool *ret_over, rouse_error *err);
+
 /* The stored record of that id in any thread, or in thread when it is not NULL. ROUSE_ENOTFOUND. */
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);
 /* True for "bg_" and digits. */
 bool task_is_id(const char *text);
+/* Brings the stored stage of a running command, as it was read, in line with its process; when it waits for input, with an event
+ * in the owner's inbox. */
+int task_note_waiting(rouse_manager *m, const char *thread, const rouse_task *task, bool waiting, rouse_error *err);
 /* Reads what only the running process knows (stage, ready, output) into a running record that the caller owns. */
 void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
 

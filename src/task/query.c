@@ -20,7 +20,7 @@ void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
     struct proc_output output;
     if (!task->has_ext || state != PROC_ALIVE)
         return;
-    task->ext.stage = "running";
+    task->ext.stage = proc_is_waiting(m->tasks, task->task_id) ? "waiting_input" : "running";
     task->ext.ready = proc_is_ready(m->tasks, task->task_id);
     if (proc_output_size(m->tasks, task->task_id, &output, NULL) == 0) {
         task->ext.has_output = true;
@@ -54,6 +54,7 @@ static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rous
     if (code < 0)
         return code;
     if (state == PROC_ALIVE) {
+        task_note_waiting(m, thread, *task, proc_is_waiting(m->tasks, (*task)->task_id), NULL); /* else at the next look */
         task_decorate(m, *task, state);
         return 0;
     }

@@ -70,6 +70,7 @@ static const struct jfield ext_rows[] = {
     TEXT(rouse_task_ext, ready_when, OPTIONAL),
     VALUE(rouse_task_ext, ready, BOOL),
     VALUE(rouse_task_ext, session, BOOL),
+    TEXT(rouse_task_ext, reads, OPTIONAL),
     OBJECT(rouse_task_ext, output, OPTIONAL, offsetof(rouse_task_ext, has_output), output_fields),
     VALUE(rouse_task_ext, killed, U64),
     VALUE(rouse_task_ext, started_at_ms, U64),

@@ -126,7 +126,8 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
     jtext_add_name(out, "ext");
     buf_addc(out, '{');
     record_add_text(out, "kind", ext->kind);
-    if (form == RECORD_SHOWN || record_is_waiting(ext))
+    bool is_told = ext->stage && strcmp(ext->stage, "waiting_input") == 0; /* to the owner: stage.c */
+    if (form == RECORD_SHOWN || record_is_waiting(ext) || is_told)
         record_add_text(out, "stage", ext->stage);
     add_words(out, "argv", (const char *const *)ext->argv);
     record_add_text(out, "cwd", ext->cwd);
@@ -143,6 +144,7 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
     record_add_text(out, "ready_when", ext->ready_when);
     add_true(out, "ready", ext->ready);
     add_true(out, "session", ext->session);
+    record_add_text(out, "reads", ext->reads);
     if (ext->has_output) {
         jtext_add_name(out, "output");
         buf_addf(out, "{\"size\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"dropped\":%" PRIu64 "}", ext->output.size,

@@ -17,7 +17,9 @@
 #include "task/held.h"
 #include "task/hoard.h"
 #include "task/plan.h"
+#include "task/process.h"
 #include "task/record.h"
+#include "task/work.h"
 
 #define TOKEN_BYTES 16
 #define ENSURE_TRIES 100 /* names whose holder has ended between the start that it refused and the look at it */
@@ -152,7 +154,8 @@ static void fill_record(struct start *s)
                 .exit_code = -1,
                 .deadline_ms = spec->timeout_ms ? now + spec->timeout_ms : 0,
                 .ready_when = spec->ready_when,
-                .session = spec->session},
+                .session = spec->session,
+                .reads = process_input_text(spec->process)},
     };
     plan_fill(&s->planned, &s->record);
 }
@@ -262,7 +265,8 @@ static int launch(struct start *s, pid_t *ret_command, rouse_error *err)
     buf_addf(&bell, "%s/bell", path);
     const char **env = make_environment(s->spec->env, buf_text(&store), buf_text(&thread));
     const char *reaper[] = {m->rouse, "reap", "--store", path, s->id, NULL};
-    const struct proc_start start = {
+    struct proc_sandbox sandbox;
+    struct proc_start start = {
         .shim = m->shim,
         .id = s->id,
         .argv = s->spec->argv,
@@ -277,6 +281,7 @@ static int launch(struct start *s, pid_t *ret_command, rouse_error *err)
         .ready_when = s->spec->ready_when,
         .session = s->spec->session,
     };
+    process_fill(s->spec->process, &start, &sandbox);
     bool whole = env && !store.failed && !thread.failed && !bell.failed;
     int code = whole ? proc_start(s->dir, s->lock, &start, ret_command, err) : rouse_fail_memory(err);
     free(env);
@@ -309,6 +314,8 @@ static int prepare_start(struct start *s, rouse_error *err)
     int code = check_spec(s->manager, s->spec, err);
     if (code == 0)
         code = check_argv(s->spec->argv, &argc, err);
+    if (code == 0)
+        code = process_check(s->spec->process, err);
     if (code == 0 && s->spec->ready_when)
         code = proc_check_pattern(s->spec->ready_when, err);
     if (code == 0)
@@ -339,6 +346,7 @@ static int begin_held(struct start *s, const rouse_task *task, const struct held
         .grace_ms = held->grace_ms,
         .ready_when = task->ext.ready_when,
         .session = task->ext.session,
+        .process = held->has_process ? &held->process : NULL,
     };
     rouse_task *begun;
     snprintf(s->id, sizeof s->id, "%s", task->task_id);
