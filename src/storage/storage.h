@@ -4,9 +4,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include "base/error.h"
+#include "base/forkmark.h"
 #include "rouse/store.h"
 #include "state/apply.h"
 
@@ -198,7 +198,7 @@ struct storage_prune_hook {
 struct storage_rider; /* commit.c */
 
 struct rouse_store {
-    pid_t process; /* a child after fork must not touch what it inherited */
+    struct forkmark process; /* a child after fork must not touch what it inherited */
     char *directory; /* "" of a store in memory */
     const rouse_platform *platform;
     bool read_only;

@@ -1,7 +1,6 @@
 /* The handle: opening, keys, hooks, who may call it when. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/platform.h"
 #include "storage/storage.h"
@@ -18,7 +17,7 @@ int store_may_enter(rouse_store *store, rouse_error *err)
 {
     if (!store)
         return rouse_fail(err, ROUSE_EINVAL, "no store");
-    if (store->process != getpid())
+    if (forkmark_is_child(&store->process))
         return rouse_fail(err, ROUSE_EINVAL, "a store cannot be used in a child after fork; open it again there");
     if (atomic_load_explicit(&store->owner, memory_order_relaxed) == self())
         return rouse_fail(err, ROUSE_EINVAL, "a callback of a store cannot call that store");
@@ -87,6 +86,7 @@ static void store_free(rouse_store *store)
     free(store->directory);
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->queue_lock);
+    forkmark_done(&store->process);
     free(store);
 }
 
@@ -95,10 +95,13 @@ static int store_new(const rouse_store_options *options, rouse_store **ret_store
     rouse_store *store = calloc(1, sizeof *store);
     if (!store)
         return rouse_fail_memory(err);
+    if (!forkmark_init(&store->process)) {
+        free(store);
+        return rouse_fail_memory(err);
+    }
     pthread_mutex_init(&store->lock, NULL); /* the default kind cannot fail */
     pthread_mutex_init(&store->queue_lock, NULL);
     store->queue_end = &store->queue;
-    store->process = getpid();
     store->platform = platform_or_default(options->platform);
     store->read_only = options->read_only;
     store->last_hook = &store->hooks;
@@ -138,7 +141,7 @@ int rouse_store_open(const char *where, const rouse_store_options *options, rous
 void rouse_store_close(rouse_store *store)
 {
     /* In a child after fork nothing may be closed: it would take the parent's locks and files with it. */
-    if (store && store->process == getpid())
+    if (store && !forkmark_is_child(&store->process))
         store_free(store);
 }
 
@@ -187,7 +190,7 @@ int rouse_store_register(rouse_store *store, const rouse_key *key, rouse_error *
 
 const rouse_key *rouse_store_key(rouse_store *store, const char *name)
 {
-    if (store->process != getpid())
+    if (forkmark_is_child(&store->process))
         return NULL;
     bool locked = store_enter(store, NULL) == 0; /* not when a callback asks: then it is locked already */
     const rouse_key *key = storage_find_key(&store->keys, name);
