@@ -38,6 +38,7 @@ build libjansson-dev have_library jansson
 build libsqlite3-dev have_library sqlite3
 build libcurl4-openssl-dev have_library libcurl
 build libcmocka-dev have_library cmocka
+build musl-tools have musl-gcc
 demo procps have pgrep
 bench task-spooler have tsp
 bench nq have nq

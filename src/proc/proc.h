@@ -2,7 +2,7 @@
  * table of what each combination of (lock, exit) means stand in README.md.
  *
  * A task's directory, tasks/<id>/, mode 0700, files 0600:
- *   lock        flock'ed exclusively from before the task is visible until its supervisor ends: held = alive
+ *   lock        flock'ed exclusively from before the task is visible until its supervisor ends: held = alive. Becomes exit
  *   spec.json   what was asked for (written by the task room; not read here)
  *   ctl         the supervisor's socket
  *   out, out.N  output from absolute offset 0, and from offset N
@@ -47,6 +47,7 @@ struct proc_start {
     uint64_t timeout_ms, idle_timeout_ms, grace_ms;
     const char *ready_when;        /* POSIX ERE or NULL */
     bool session;                  /* end when the starting process ends */
+    bool durable;                  /* sync the exit record, so that it survives a power cut */
     bool wait_tree;                /* the task ends with the last process of its tree, not with the command */
     enum proc_input input;
     unsigned rows, columns;        /* of the terminal; 0: 24 x 80 */
@@ -130,7 +131,8 @@ int proc_cancel(int fd, int signal, uint64_t grace_ms, const char *by, const cha
  * len when LIMIT_INPUT are waiting to be read; PROC_NEWS_ROOM on fd then says when to go on with the rest. ROUSE_ECONFLICT
  * when the command was started without input or its input was ended, ROUSE_ETIMEOUT, ROUSE_EREMOTE. */
 int proc_write(int fd, const char *bytes, size_t len, size_t *ret_taken, rouse_error *err);
-/* The input ends behind what was taken: end of file on a pipe, control-D on a terminal. Errors as above. */
+/* The input ends behind what was taken: end of file on a pipe; on a terminal control-D, behind which more may follow. Errors as
+ * above. */
 int proc_write_eof(int fd, rouse_error *err);
 /* The terminal's size from now on. ROUSE_ECONFLICT when the command has no terminal; else as above. */
 int proc_resize(int fd, unsigned rows, unsigned columns, rouse_error *err);

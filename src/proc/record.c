@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -15,33 +14,6 @@
 struct cursor {
     const char *at, *end;
 };
-
-enum kind { KIND_INT, KIND_U64, KIND_BOOL, KIND_TEXT };
-
-static const struct member {
-    const char *name;
-    enum kind kind;
-    size_t offset, size;
-} members[] = {
-#define MEMBER(kind, name) {#name, kind, offsetof(struct record, exit.name), sizeof((struct record *)0)->exit.name}
-    MEMBER(KIND_INT, exec_errno),
-    MEMBER(KIND_INT, exit_code),
-    MEMBER(KIND_INT, signal),
-    MEMBER(KIND_BOOL, core),
-    MEMBER(KIND_TEXT, ended_by),
-    MEMBER(KIND_TEXT, reason),
-    MEMBER(KIND_U64, started_at_ms),
-    MEMBER(KIND_U64, ended_at_ms),
-    MEMBER(KIND_U64, killed),
-    MEMBER(KIND_U64, user_us),
-    MEMBER(KIND_U64, system_us),
-    MEMBER(KIND_U64, max_rss_kib),
-    MEMBER(KIND_BOOL, cancelled),
-#undef MEMBER
-    {"output", KIND_U64, offsetof(struct record, output), sizeof(uint64_t)},
-    {"lost", KIND_U64, offsetof(struct record, lost), sizeof(uint64_t)},
-};
-#define N_MEMBERS (sizeof members / sizeof *members)
 
 static bool skip(struct cursor *c, const char *word)
 {
@@ -141,17 +113,17 @@ static bool read_unknown(struct cursor *c)
     return read_u64(c, &n) || read_bool(c, &flag);
 }
 
-static bool read_value(struct cursor *c, const struct member *m, struct record *fill)
+static bool read_value(struct cursor *c, const struct record_member *m, struct record *fill)
 {
     void *at = (char *)fill + m->offset;
     switch (m->kind) {
-    case KIND_INT:
+    case RECORD_INT:
         return read_int(c, at);
-    case KIND_U64:
+    case RECORD_U64:
         return read_u64(c, at);
-    case KIND_BOOL:
+    case RECORD_BOOL:
         return read_bool(c, at);
-    case KIND_TEXT:
+    case RECORD_TEXT:
         return read_printable(c, at, m->size);
     }
     return false;
@@ -162,12 +134,12 @@ static bool read_member(struct cursor *c, struct record *fill, unsigned *seen)
     char name[32];
     if (!read_text(c, name, sizeof name) || !skip(c, ":"))
         return false;
-    for (unsigned i = 0; i < N_MEMBERS; i++) {
-        if (strcmp(name, members[i].name) != 0)
+    for (unsigned i = 0; i < RECORD_MEMBERS; i++) {
+        if (strcmp(name, record_members[i].name) != 0)
             continue;
         bool again = (*seen & (1u << i)) != 0;
         *seen |= 1u << i;
-        return !again && read_value(c, &members[i], fill);
+        return !again && read_value(c, &record_members[i], fill);
     }
     return read_unknown(c);
 }
@@ -195,7 +167,7 @@ bool record_parse(const char *text, size_t len, struct record *fill)
         if (!read_member(&c, &record, &seen))
             return false;
     } while (skip(&c, ","));
-    if (!skip(&c, "}\n") || c.at != c.end || seen != (1u << N_MEMBERS) - 1)
+    if (!skip(&c, "}\n") || c.at != c.end || seen != (1u << RECORD_MEMBERS) - 1)
         return false;
     *fill = record;
     return true;

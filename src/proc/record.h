@@ -1,7 +1,10 @@
-/* The exit record as text (written by src/shim/record.c). */
+/* The exit record as text: written by the supervisor, read by everybody else, from one table. */
 #ifndef PROC_RECORD_H
 #define PROC_RECORD_H
 
+#include <stddef.h>
+
+#include "base/limits.h"
 #include "proc/proc.h"
 
 struct record {
@@ -9,6 +12,17 @@ struct record {
     uint64_t output, lost; /* bytes written by the task; of them, those no file took */
 };
 
+enum record_kind { RECORD_INT, RECORD_U64, RECORD_BOOL, RECORD_TEXT };
+
+#define RECORD_MEMBERS 15
+extern const struct record_member {
+    const char *name;
+    enum record_kind kind;
+    size_t offset, size;
+} record_members[RECORD_MEMBERS];
+
+/* Fills text with the record and its checksum; returns its length, which is less than LIMIT_EXIT_RECORD. */
+size_t record_compose(const struct record *record, char text[LIMIT_EXIT_RECORD]);
 /* False unless text is one whole, unchanged record. Members that are not known are passed over. */
 bool record_parse(const char *text, size_t len, struct record *fill);
 /* 1: *fill is the record of the task whose directory dir is. 0: there is none, or none that is whole. ROUSE_EIO. */

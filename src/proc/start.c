@@ -2,6 +2,7 @@
  * it has taken over. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,8 +20,8 @@
 #include "proc/protocol.h"
 #include "proc/record.h"
 
-#define FIXED_WORDS 32 /* at most, besides the reaper's and the command's */
-#define NUMBERS 4
+#define FIXED_WORDS 64 /* at most, besides the reaper's, the sandbox's and the command's */
+#define NUMBERS 16
 
 struct launch {
     const char **argv, **env;
@@ -27,6 +29,7 @@ struct launch {
     char numbers[NUMBERS][24]; /* words that argv borrows */
     size_t n_numbers;
     char id[64], token[128]; /* variables that env borrows */
+    char umask[16], nice[16], program[PATH_MAX];
     int dir, lock, report_in, report_out, owner;
 };
 
@@ -61,29 +64,125 @@ static void add_number(struct launch *l, const char *option, uint64_t number)
     add_option(l, option, digits);
 }
 
+/* Passed as text: 0 is a umask, and a niceness may be below it. */
+static void add_limits(struct launch *l, const struct proc_start *s)
+{
+    snprintf(l->umask, sizeof l->umask, "%03o", (unsigned)(s->umask & 0777));
+    snprintf(l->nice, sizeof l->nice, "%d", s->nice);
+    add_option(l, "--umask", s->has_umask ? l->umask : NULL);
+    add_option(l, "--nice", s->nice != 0 ? l->nice : NULL);
+    add_number(l, "--cpu", s->cpu_seconds);
+    add_number(l, "--memory", s->memory_bytes);
+    add_number(l, "--files", s->files);
+    add_number(l, "--head", s->head_bytes);
+    add_number(l, "--tail", s->tail_bytes);
+}
+
+static void add_input(struct launch *l, const struct proc_start *s)
+{
+    if (s->input != PROC_INPUT_NONE)
+        add_option(l, "--input", s->input == PROC_INPUT_TTY ? "tty" : "pipe");
+    add_number(l, "--rows", s->rows);
+    add_number(l, "--columns", s->columns);
+}
+
+/* The sandbox's words: the system as it is but not to be written to, devices, processes and /tmp of its own. */
+static void add_sandbox(struct launch *l, const struct proc_start *s)
+{
+    static const char *const fixed[] = {"bwrap",  "--ro-bind", "/",    "/",         "--dev",  "/dev",
+                                        "--proc", "/proc",     "--tmpfs", "/tmp", "--die-with-parent"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        add_word(l, fixed[i]);
+    for (const char *const *path = s->sandbox->writable; path && *path; path++) {
+        add_word(l, "--bind");
+        add_option(l, *path, *path);
+    }
+    if (s->sandbox->no_network)
+        add_word(l, "--unshare-net");
+    if (s->cwd)
+        add_option(l, "--chdir", s->cwd);
+    add_word(l, "--");
+}
+
 static int make_words(struct launch *l, const struct proc_start *s)
 {
     size_t reaper = count_words(s->reaper), command = count_words(s->argv);
-    l->argv = calloc(FIXED_WORDS + reaper + command, sizeof *l->argv);
+    size_t writable = s->sandbox ? count_words(s->sandbox->writable) : 0;
+    l->argv = calloc(FIXED_WORDS + reaper + 3 * writable + command, sizeof *l->argv);
     if (!l->argv)
         return -1;
     add_word(l, "rouse-shim");
     add_option(l, "--id", s->id);
-    add_option(l, "--cwd", s->cwd);
+    add_option(l, "--exec", l->program);
+    add_option(l, "--cwd", s->sandbox ? NULL : s->cwd);
     add_option(l, "--bell", s->bell);
     add_option(l, "--ready-when", s->ready_when);
     add_number(l, "--timeout", s->timeout_ms);
     add_number(l, "--idle-timeout", s->idle_timeout_ms);
     add_number(l, "--grace", s->grace_ms);
+    add_input(l, s);
+    add_limits(l, s);
     if (s->session)
         add_word(l, "--session");
+    if (s->wait_tree)
+        add_word(l, "--wait-tree");
+    if (s->durable)
+        add_word(l, "--durable");
     add_number(l, "--reaper", reaper);
     for (size_t i = 0; i < reaper; i++)
         add_word(l, s->reaper[i]);
     add_word(l, "--");
+    if (s->sandbox)
+        add_sandbox(l, s);
     for (size_t i = 0; i < command; i++)
         add_word(l, s->argv[i]);
     return 0;
+}
+
+/* ---- finding the program ---- */
+
+static const char *variable(const char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+    for (; env && *env; env++) {
+        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+            return *env + len + 1;
+    }
+    return NULL;
+}
+
+static bool is_executable(int cwd, const char *path, bool *denied)
+{
+    struct stat is;
+    if (fstatat(cwd, path, &is, 0) < 0) {
+        *denied = *denied || errno == EACCES;
+        return false;
+    }
+    bool executable = S_ISREG(is.st_mode) && faccessat(cwd, path, X_OK, AT_EACCESS) == 0;
+    *denied = *denied || !executable;
+    return executable;
+}
+
+/* As execvp looks, along the PATH of the command's own environment, seen from its working directory; but what is no program is
+ * not given to a shell: nobody asked for one. fill becomes what to execute: where there is nothing to be found, a path for
+ * which the kernel gives the reason. */
+static bool find_program(const char *name, const char *const *env, const char *cwd, char fill[PATH_MAX])
+{
+    const char *path = variable(env, "PATH");
+    bool denied = false;
+    FD_AUTO int dir = cwd ? open(cwd, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    snprintf(fill, PATH_MAX, "%s", name);
+    if (strchr(name, '/') || (cwd && dir < 0))
+        return true; /* or the working directory is the reason */
+    for (const char *at = path ? path : "/bin:/usr/bin"; at; at = *at ? at + 1 : NULL) {
+        size_t len = strcspn(at, ":");
+        int n = snprintf(fill, PATH_MAX, "%.*s/%s", len > 0 ? (int)len : 1, len > 0 ? at : ".", name);
+        if (n < PATH_MAX && is_executable(cwd ? dir : AT_FDCWD, fill, &denied))
+            return true;
+        at += len;
+    }
+    snprintf(fill, PATH_MAX, "%s", denied ? "/" : ""); /* EACCES, ENOENT */
+    return false;
 }
 
 static bool names_task(const char *variable)
@@ -247,6 +346,8 @@ static int check(const struct proc_start *s, rouse_error *err)
         return rouse_fail(err, ROUSE_EINVAL, "the token of '%s' is not 32 hex digits", s->id);
     if (strlen(s->id) > LIMIT_TASK_ID)
         return rouse_fail(err, ROUSE_EINVAL, "'%s' is no task id", s->id);
+    if (s->nice < -20 || s->nice > 19 || s->rows > UINT16_MAX || s->columns > UINT16_MAX)
+        return rouse_fail(err, ROUSE_EINVAL, "niceness or terminal size of '%s' out of range", s->id);
     return s->ready_when ? proc_check_pattern(s->ready_when, err) : 0;
 }
 
@@ -257,6 +358,9 @@ int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_com
     int code = check(start, err);
     if (code < 0)
         return code;
+    bool found = find_program(start->sandbox ? "bwrap" : start->argv[0], start->env, start->sandbox ? NULL : start->cwd, l.program);
+    if (start->sandbox && !found)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "no sandbox without bubblewrap: bwrap is not in the PATH; install it, or do without");
     if (make_words(&l, start) < 0 || make_environment(&l, start) < 0) {
         launch_done(&l);
         return rouse_fail_memory(err);

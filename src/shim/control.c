@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "shim/shim.h"
-#include "shim/text.h"
 
 #define OWN_FILES 20 /* descriptors of the supervisor besides its listeners', and some to spare */
 
@@ -16,7 +15,6 @@ int control_open(struct shim *s)
 {
     /* Through /proc, since a socket's path is short and a store's may be long. */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct text path = {.at = address.sun_path, .size = sizeof address.sun_path};
     struct rlimit files;
     for (int i = 0; i < LIMIT_LISTENERS; i++)
         s->listeners[i].fd = -1;
@@ -24,9 +22,7 @@ int control_open(struct shim *s)
     s->places = LIMIT_LISTENERS;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OWN_FILES + LIMIT_LISTENERS)
         s->places = files.rlim_cur > OWN_FILES ? (int)files.rlim_cur - OWN_FILES : 0;
-    text_add(&path, "/proc/self/fd/");
-    text_add_u64(&path, SHIM_FD_DIR);
-    text_add(&path, "/" SHIM_CTL);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SHIM_CTL, SHIM_FD_DIR);
     s->ctl = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s->ctl < 0 || bind(s->ctl, (struct sockaddr *)&address, sizeof address) < 0 ||
         listen(s->ctl, LIMIT_LISTENERS) < 0)
@@ -54,13 +50,9 @@ static void tell(struct listener *l, const char *message)
 void control_accept(struct shim *s)
 {
     char hello[32];
-    struct text text = {.at = hello, .size = sizeof hello};
-    text_add(&text, SHIM_SAY_HELLO);
-    text_add_u64(&text, SHIM_PROTOCOL);
     int fd = accept4(s->ctl, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    for (int i = 0; i < s->places; i++) {
+    snprintf(hello, sizeof hello, SHIM_SAY_HELLO "%d", SHIM_PROTOCOL);
+    for (int i = 0; fd >= 0 && i < s->places; i++) {
         struct listener *l = &s->listeners[i];
         if (l->fd >= 0)
             continue;
@@ -68,30 +60,26 @@ void control_accept(struct shim *s)
         tell(l, hello);
         return;
     }
-    say(fd, SHIM_SAY_BUSY);
-    close(fd);
-}
-
-static bool read_word(const char **at, char *fill, size_t size)
-{
-    size_t len = strcspn(*at, " ");
-    if (len == 0 || len >= size)
-        return false;
-    memcpy(fill, *at, len);
-    fill[len] = '\0';
-    *at += len + ((*at)[len] == ' ');
-    return true;
+    if (fd >= 0) {
+        say(fd, SHIM_SAY_BUSY);
+        close(fd);
+    }
 }
 
 static void take_cancel(struct shim *s, struct listener *l, const char *at)
 {
-    uint64_t signal, grace_ms;
-    char by[sizeof s->ending.by];
-    if (!text_read_u64(&at, &signal) || *at++ != ' ' || !text_read_u64(&at, &grace_ms) || *at++ != ' ' ||
-        !read_word(&at, by, sizeof by) || signal == 0 || signal > (uint64_t)SIGRTMAX)
+    int signal, reason = 0;
+    unsigned long long grace_ms;
+    char digits[24], by[sizeof s->exit.ended_by];
+    if (sscanf(at, "%4d %23[0-9] %15s%n", &signal, digits, by, &reason) != 3 || signal < 1 || signal > SIGRTMAX ||
+        (at[reason] != ' ' && at[reason] != '\0'))
+        return;
+    errno = 0;
+    grace_ms = strtoull(digits, NULL, 10);
+    if (errno != 0)
         return;
     l->asked = true;
-    ending_cancel(s, by, at, (int)signal, grace_ms);
+    ending_cancel(s, by, at + reason + (at[reason] == ' '), signal, grace_ms);
     if (s->ending.told_stuck)
         tell(l, SHIM_SAY_STUCK);
 }
@@ -101,13 +89,44 @@ static void take_watch(struct shim *s, struct listener *l)
     l->watches = true;
     if (s->output.ready)
         tell(l, SHIM_SAY_READY);
+    if (l->fd >= 0 && s->input.waiting)
+        tell(l, SHIM_SAY_WAITING);
     if (l->fd >= 0 && s->ending.phase == PHASE_GONE)
         tell(l, SHIM_SAY_ENDED);
 }
 
+static void answer(struct listener *l, ssize_t taken)
+{
+    char text[32];
+    snprintf(text, sizeof text, SHIM_SAY_TOOK "%zd", taken);
+    tell(l, taken < 0 ? SHIM_SAY_NO_INPUT : text);
+}
+
+static void take_write(struct shim *s, struct listener *l, const char *bytes, size_t len)
+{
+    ssize_t n = input_take(s, bytes, len);
+    l->wants_room = n >= 0 && (size_t)n < len;
+    answer(l, n);
+}
+
+static void take_resize(struct shim *s, struct listener *l, const char *at)
+{
+    unsigned rows, columns;
+    bool good = sscanf(at, "%5u %5u", &rows, &columns) == 2;
+    answer(l, good && input_resize(s, rows, columns) ? 0 : -1);
+}
+
+/* Behind word, or NULL when message is another one. */
+static const char *after(const char *message, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(message, word, len) == 0 ? message + len : NULL;
+}
+
 void control_serve(struct shim *s, struct listener *l)
 {
-    char message[LIMIT_MESSAGE + 1];
+    static char message[LIMIT_WRITE + 16];
+    const char *at;
     ssize_t n = recv(l->fd, message, sizeof message - 1, MSG_DONTWAIT);
     /* A reset says that the other side went without reading all it was told; what it said before is still to come. */
     if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
@@ -117,12 +136,18 @@ void control_serve(struct shim *s, struct listener *l)
         return;
     }
     message[n] = '\0';
-    if (strcmp(message, SHIM_ASK_WATCH) == 0)
+    if ((at = after(message, SHIM_ASK_WRITE)))
+        take_write(s, l, at, (size_t)n - strlen(SHIM_ASK_WRITE));
+    else if (strcmp(message, SHIM_ASK_WATCH) == 0)
         take_watch(s, l);
     else if (strcmp(message, SHIM_ASK_TAKEN) == 0)
         s->taken = s->ending.phase == PHASE_GONE;
-    else if (strncmp(message, SHIM_ASK_CANCEL, strlen(SHIM_ASK_CANCEL)) == 0)
-        take_cancel(s, l, message + strlen(SHIM_ASK_CANCEL));
+    else if ((at = after(message, SHIM_ASK_CANCEL)))
+        take_cancel(s, l, at);
+    else if (strcmp(message, SHIM_ASK_EOF) == 0)
+        answer(l, input_end(s) ? 0 : -1);
+    else if ((at = after(message, SHIM_ASK_RESIZE)))
+        take_resize(s, l, at);
 }
 
 void control_tell(struct shim *s, const char *message, bool watchers, bool askers)
@@ -131,6 +156,17 @@ void control_tell(struct shim *s, const char *message, bool watchers, bool asker
         struct listener *l = &s->listeners[i];
         if (l->fd >= 0 && ((watchers && l->watches) || (askers && l->asked)))
             tell(l, message);
+    }
+}
+
+void control_tell_room(struct shim *s)
+{
+    for (int i = 0; i < LIMIT_LISTENERS; i++) {
+        struct listener *l = &s->listeners[i];
+        if (l->fd >= 0 && l->wants_room) {
+            l->wants_room = false;
+            tell(l, SHIM_SAY_ROOM);
+        }
     }
 }
 

@@ -1,12 +1,51 @@
 /* When and how the tree is ended. There is one way, whoever asks: a signal, a time to go by itself, then KILL in rounds
  * until nobody is left. The first cause is the one that is recorded. */
+#include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
+#include "proc/tree.h"
 #include "shim/shim.h"
-#include "shim/text.h"
 
 #define FIRST_ROUND_MS 2 /* between rounds of KILL when nothing ended; doubles up to the last */
 #define LAST_ROUND_MS 64
+
+static void note_leader(struct shim *s, int status, const struct rusage *usage)
+{
+    struct proc_exit *x = &s->exit;
+    s->leader = 0;
+    x->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    x->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    x->core = WIFSIGNALED(status) && WCOREDUMP(status);
+    x->user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec;
+    x->system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec;
+    x->max_rss_kib = (uint64_t)usage->ru_maxrss;
+    x->ended_at_ms = shim_wall_ms();
+}
+
+static void reap(struct shim *s)
+{
+    for (;;) {
+        int status;
+        struct rusage usage;
+        pid_t pid = wait4(-1, &status, WNOHANG, &usage);
+        s->ending.childless = pid < 0 && errno == ECHILD;
+        if (pid <= 0)
+            return;
+        s->ending.tree_changed = true;
+        bool counted = tree_forget(pid);
+        if (pid == s->leader)
+            note_leader(s, status, &usage);
+        else if (!counted && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->ending.phase == PHASE_KILLING)
+            s->exit.killed++; /* caught through its group before it was seen */
+    }
+}
+
+/* With wait_tree the task goes on without its command. */
+static bool is_on(const struct shim *s)
+{
+    return s->leader != 0 || s->wait_tree;
+}
 
 void ending_ask(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
 {
@@ -17,43 +56,43 @@ void ending_ask(struct shim *s, const char *by, const char *reason, int signal, 
         return;
     if (e->phase == PHASE_RUNNING || kill_at < e->kill_at)
         e->kill_at = kill_at;
-    if (e->phase == PHASE_RUNNING && s->leader != 0) {
-        text_set(e->by, sizeof e->by, by);
-        text_set(e->reason, sizeof e->reason, reason);
+    if (e->phase == PHASE_RUNNING && is_on(s)) {
+        snprintf(s->exit.ended_by, sizeof s->exit.ended_by, "%s", by);
+        snprintf(s->exit.reason, sizeof s->exit.reason, "%s", reason);
     }
     e->phase = PHASE_ASKED;
-    s->tree_changed = true;
-    tree_signal(s, signal);
+    e->tree_changed = true;
+    tree_signal(s->proc, s->leader, signal, &s->exit.killed);
 }
 
 void ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
 {
-    tree_reap(s); /* a command that has ended by now ended by itself */
-    if (s->ending.phase == PHASE_RUNNING && s->leader != 0)
-        s->ending.cancelled = true;
+    reap(s); /* a command that has ended by now ended by itself */
+    if (s->ending.phase == PHASE_RUNNING && is_on(s))
+        s->exit.cancelled = true;
     ending_ask(s, by, reason, signal, grace_ms);
 }
 
 /* Nobody but other tasks' supervisors. Looks twice, since one look can miss a process that changes its parent. */
 static bool is_empty(struct shim *s)
 {
-    if (s->childless)
+    if (s->ending.childless)
         return true;
-    if (!s->tree_changed)
+    if (!s->ending.tree_changed)
         return false;
-    s->tree_changed = false;
-    return !tree_is_there(s) && !tree_is_there(s);
+    s->ending.tree_changed = false;
+    return !tree_is_there(s->proc) && !tree_is_there(s->proc);
 }
 
 static void kill_round(struct shim *s, uint64_t now)
 {
     struct ending *e = &s->ending;
-    if (!s->tree_changed && now < e->next_round)
+    if (!e->tree_changed && now < e->next_round)
         return;
-    e->pause = s->tree_changed ? FIRST_ROUND_MS : e->pause * 2;
+    e->pause = e->tree_changed ? FIRST_ROUND_MS : e->pause * 2;
     e->pause = e->pause > LAST_ROUND_MS ? LAST_ROUND_MS : e->pause;
     e->next_round = now + e->pause;
-    s->tree_changed = !tree_signal(s, SIGKILL); /* with nobody there, is_empty is to look again */
+    e->tree_changed = !tree_signal(s->proc, s->leader, SIGKILL, &s->exit.killed); /* nobody there: is_empty is to look again */
     if (!e->told_stuck && now - e->killing_since >= LIMIT_STUCK_MS) {
         e->told_stuck = true;
         control_tell(s, SHIM_SAY_STUCK, false, true);
@@ -72,19 +111,21 @@ void ending_step(struct shim *s)
 {
     struct ending *e = &s->ending;
     uint64_t now = shim_now_ms();
-    tree_reap(s);
+    reap(s);
     if (s->leader == 0 && is_empty(s)) {
         e->phase = PHASE_GONE;
+        if (s->wait_tree)
+            s->exit.ended_at_ms = shim_wall_ms();
         return;
     }
-    if (e->phase == PHASE_RUNNING && s->leader != 0)
+    if (e->phase == PHASE_RUNNING && is_on(s))
         watch_clocks(s, now);
     else if (e->phase == PHASE_RUNNING)
         ending_ask(s, "", "", SIGTERM, LIMIT_GRACE_LEFTOVER_MS);
     if (e->phase == PHASE_ASKED && now >= e->kill_at) {
         e->phase = PHASE_KILLING;
         e->killing_since = now;
-        s->tree_changed = true;
+        e->tree_changed = true;
     }
     if (e->phase == PHASE_KILLING)
         kill_round(s, now);
@@ -95,7 +136,7 @@ uint64_t ending_next(const struct shim *s)
     const struct ending *e = &s->ending;
     uint64_t next = SHIM_NEVER;
     if (e->phase == PHASE_RUNNING) {
-        next = s->deadline;
+        next = s->input.look_at < s->deadline ? s->input.look_at : s->deadline;
         if (s->idle_timeout_ms > 0 && s->last_output + s->idle_timeout_ms < next)
             next = s->last_output + s->idle_timeout_ms;
     } else if (e->phase == PHASE_ASKED) {

@@ -1,20 +1,17 @@
-/* Options, becoming a supervisor, the loop, handing over. */
+/* Options, becoming a supervisor, the loop, the record, handing over. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/syscall.h>
 
+#include "proc/record.h"
 #include "shim/shim.h"
-#include "shim/text.h"
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -47,87 +44,92 @@ void shim_point(const struct shim *s, const char *point)
 
 /* ---- options: rouse-shim [--option value]… -- command… ---- */
 
-static void print(int fd, const char *line)
-{
-    ssize_t n = write(fd, line, strlen(line));
-    (void)n;
-}
+static const struct option {
+    const char *name;
+    enum { TEXT, NUMBER, FLAG } kind;
+    size_t at;
+} options[] = {
+    {"--id", TEXT, offsetof(struct shim, id)},
+    {"--exec", TEXT, offsetof(struct shim, file)}, /* the command's program, found */
+    {"--cwd", TEXT, offsetof(struct shim, cwd)},
+    {"--bell", TEXT, offsetof(struct shim, bell)},
+    {"--ready-when", TEXT, offsetof(struct shim, ready_when)},
+    {"--die-at", TEXT, offsetof(struct shim, die_at)},
+    {"--input", TEXT, offsetof(struct shim, input_kind)}, /* pipe or tty */
+    {"--umask", TEXT, offsetof(struct shim, mask)},
+    {"--nice", TEXT, offsetof(struct shim, nice)},
+    {"--timeout", NUMBER, offsetof(struct shim, timeout_ms)},
+    {"--idle-timeout", NUMBER, offsetof(struct shim, idle_timeout_ms)},
+    {"--grace", NUMBER, offsetof(struct shim, grace_ms)},
+    {"--rows", NUMBER, offsetof(struct shim, rows)},
+    {"--columns", NUMBER, offsetof(struct shim, columns)},
+    {"--cpu", NUMBER, offsetof(struct shim, cpu_seconds)},
+    {"--memory", NUMBER, offsetof(struct shim, memory_bytes)},
+    {"--files", NUMBER, offsetof(struct shim, files)},
+    {"--head", NUMBER, offsetof(struct shim, head)},
+    {"--tail", NUMBER, offsetof(struct shim, tail)},
+    {"--session", FLAG, offsetof(struct shim, session)},
+    {"--wait-tree", FLAG, offsetof(struct shim, wait_tree)},
+    {"--durable", FLAG, offsetof(struct shim, durable)},
+};
 
 static bool take_number(uint64_t *fill, const char *value)
 {
-    return value && text_read_u64(&value, fill) && *value == '\0';
+    char *end = NULL;
+    errno = 0;
+    *fill = value ? strtoull(value, &end, 10) : 0;
+    return end && end > value && *end == '\0' && errno == 0;
 }
 
-static bool take_option(struct shim *s, const char *option, char *value)
+/* How many words it took, 0 when it is no option. */
+static int take_option(struct shim *s, const char *option, const char *value)
 {
-    const struct {
-        const char *name;
-        const char **text;
-        uint64_t *number;
-    } options[] = {
-        {"--id", &s->id, NULL},
-        {"--cwd", &s->cwd, NULL},
-        {"--bell", &s->bell, NULL},
-        {"--ready-when", &s->ready_when, NULL},
-        {"--die-at", &s->die_at, NULL},
-        {"--timeout", NULL, &s->timeout_ms},
-        {"--idle-timeout", NULL, &s->idle_timeout_ms},
-        {"--grace", NULL, &s->grace_ms},
-    };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        void *at = (char *)s + options[i].at;
         if (strcmp(option, options[i].name) != 0)
             continue;
-        if (options[i].number)
-            return take_number(options[i].number, value);
-        *options[i].text = value;
-        return value != NULL;
+        if (options[i].kind == FLAG)
+            *(bool *)at = true;
+        else if (options[i].kind == TEXT)
+            *(const char **)at = value;
+        else if (!take_number(at, value))
+            return 0;
+        return options[i].kind == FLAG ? 1 : value ? 2 : 0;
     }
-    return false;
+    return 0;
 }
 
-/* --reaper N word1 … wordN: moved down by one, which makes room for the NULL behind them. Returns how many words. */
+/* --reaper N word1 … wordN: moved down by one, which makes room for the NULL behind them. 0 when it is not like that. */
 static int take_reaper(struct shim *s, int argc, char **argv)
 {
     uint64_t n;
     if (argc < 1 || !take_number(&n, argv[0]) || n < 1 || n >= (uint64_t)argc)
-        return -1;
+        return 0;
     memmove(argv, argv + 1, n * sizeof *argv);
     argv[n] = NULL;
     s->reaper = argv;
-    return (int)n + 1;
+    return (int)n + 2;
 }
 
 static bool take_options(struct shim *s, int argc, char **argv)
 {
     int i = 1;
     while (i < argc && strcmp(argv[i], "--") != 0) {
-        int words = 2;
-        if (strcmp(argv[i], "--session") == 0) {
-            s->session = true;
-            words = 1;
-        } else if (strcmp(argv[i], "--reaper") == 0) {
-            words = take_reaper(s, argc - i - 1, argv + i + 1) + 1;
-            if (words == 0)
-                return false;
-        } else if (!take_option(s, argv[i], argv[i + 1])) {
+        bool reaper = strcmp(argv[i], "--reaper") == 0;
+        int words = reaper ? take_reaper(s, argc - i - 1, argv + i + 1) : take_option(s, argv[i], argv[i + 1]);
+        if (words == 0)
             return false;
-        }
         i += words;
     }
     s->command = argv + i + 1;
-    return i + 1 < argc;
+    return i + 1 < argc && s->file;
 }
 
 /* ---- becoming a supervisor ---- */
 
 static void report(const char *word, uint64_t number)
 {
-    char line[40];
-    struct text text = {.at = line, .size = sizeof line};
-    text_add(&text, word);
-    text_add_u64(&text, number);
-    text_add(&text, "\n");
-    print(SHIM_FD_REPORT, line);
+    dprintf(SHIM_FD_REPORT, "%s%llu\n", word, (unsigned long long)number);
     close(SHIM_FD_REPORT);
 }
 
@@ -137,16 +139,20 @@ static _Noreturn void fail(int errnum)
     _exit(1);
 }
 
+static _Noreturn void refuse(void)
+{
+    dprintf(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
+    _exit(2);
+}
+
 static void close_what_is_not_ours(struct shim *s)
 {
     int first_free = s->session ? SHIM_FD_END : SHIM_FD_OWNER;
     for (int fd = SHIM_FD_DIR; fd < first_free; fd++) {
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-            print(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
-            _exit(2);
-        }
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+            refuse();
     }
-    close_range((unsigned)first_free, ~0u, 0);
+    syscall(SYS_close_range, (unsigned)first_free, ~0u, 0);
     s->owner = s->session ? SHIM_FD_OWNER : -1;
 }
 
@@ -161,6 +167,13 @@ static void block_signals(struct shim *s)
     s->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The record goes to where the lock is, on a block of its own, so that a disk that fills up cannot swallow the ending. */
+static int reserve_record(void)
+{
+    bool done = fallocate(SHIM_FD_LOCK, FALLOC_FL_KEEP_SIZE, 0, LIMIT_EXIT_RECORD) == 0;
+    return done || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+}
+
 static void become_supervisor(struct shim *s)
 {
     int errnum;
@@ -168,15 +181,16 @@ static void become_supervisor(struct shim *s)
     block_signals(s);
     s->umask = umask(077);
     s->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->input.fd = s->input.terminal = -1;
     if (s->signals < 0 || s->proc < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         fail(errno);
-    if ((errnum = output_open(s)) != 0 || (errnum = record_prepare(s)) != 0 || (errnum = control_open(s)) != 0)
+    if ((errnum = output_open(s)) != 0 || (errnum = reserve_record()) != 0 || (errnum = control_open(s)) != 0)
         fail(errnum);
 }
 
 /* ---- the loop ---- */
 
-enum { ON_SIGNALS, ON_OUTPUT, ON_OWNER, ON_CTL, ON_LISTENERS };
+enum { ON_SIGNALS, ON_OUTPUT, ON_INPUT, ON_OWNER, ON_CTL, ON_LISTENERS };
 
 static int sleep_time(uint64_t until)
 {
@@ -200,6 +214,7 @@ static void turn(struct shim *s, uint64_t until)
     int count = ON_LISTENERS;
     p[ON_SIGNALS] = (struct pollfd){.fd = s->signals, .events = POLLIN};
     p[ON_OUTPUT] = (struct pollfd){.fd = s->output.pipe, .events = POLLIN};
+    p[ON_INPUT] = (struct pollfd){.fd = input_has_more(s) ? s->input.fd : -1, .events = POLLOUT};
     p[ON_OWNER] = (struct pollfd){.fd = s->owner, .events = POLLIN};
     p[ON_CTL] = (struct pollfd){.fd = s->ctl, .events = POLLIN};
     for (int i = 0; i < s->places; i++) /* poll refuses more entries than there may be descriptors */
@@ -210,6 +225,8 @@ static void turn(struct shim *s, uint64_t until)
         read_signals(s);
     if (p[ON_OUTPUT].revents)
         output_read(s);
+    if (p[ON_INPUT].revents && input_has_more(s))
+        input_give(s);
     for (int i = 0; i < s->places; i++) {
         if (p[ON_LISTENERS + i].revents && s->listeners[i].fd >= 0)
             control_serve(s, &s->listeners[i]);
@@ -230,11 +247,37 @@ static void supervise(struct shim *s)
         if (s->ending.phase == PHASE_GONE)
             break;
         turn(s, ending_next(s));
+        input_look(s);
     }
     output_finish(s);
 }
 
 /* ---- handing over ---- */
+
+/* The lock's file becomes the record: there is never both, and who finds neither a record nor a lock looks again. 0 or errno. */
+static int write_record(struct shim *s)
+{
+    char text[LIMIT_EXIT_RECORD];
+    struct record record = {.exit = s->exit, .output = s->output.size, .lost = s->output.lost};
+    size_t len = record_compose(&record, text);
+    shim_point(s, "before-record");
+    for (size_t at = 0; at < len;) {
+        ssize_t n = write(SHIM_FD_LOCK, text + at, len - at);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    /* Where syncing fails the record is still true for as long as the machine runs. */
+    if (s->durable)
+        fsync(SHIM_FD_LOCK);
+    shim_point(s, "record-written");
+    if (renameat(SHIM_FD_DIR, SHIM_LOCK, SHIM_FD_DIR, SHIM_EXIT) < 0)
+        return errno;
+    if (s->durable)
+        fsync(SHIM_FD_DIR);
+    shim_point(s, "record-renamed");
+    return 0;
+}
 
 /* Pending signals would end the reaper the moment they are unblocked: ignoring them throws them away. */
 static void restore_signals(void)
@@ -278,14 +321,13 @@ static void hand_over(struct shim *s)
     uint64_t until = shim_now_ms() + LIMIT_TAKEN_MS;
     while (!s->taken && control_is_watched(s) && shim_now_ms() < until)
         turn(s, until);
-    unlinkat(SHIM_FD_DIR, SHIM_CTL, 0);
     if (!s->taken && s->reaper)
         exec_reaper(s);
 }
 
 static void start_clocks(struct shim *s)
 {
-    s->started_at_ms = s->ended_at_ms = shim_wall_ms();
+    s->exit.started_at_ms = s->exit.ended_at_ms = shim_wall_ms();
     s->begun = s->last_output = shim_now_ms();
     s->deadline =
         s->timeout_ms > 0 && s->timeout_ms < SHIM_NEVER - s->last_output ? s->last_output + s->timeout_ms : SHIM_NEVER;
@@ -298,21 +340,24 @@ static int run(void *userdata)
     become_supervisor(s);
     start_clocks(s);
     shim_point(s, "before-command");
-    int errnum = command_start(s);
-    if (errnum < 0)
-        fail(-errnum);
-    s->exec_errno = errnum;
+    s->exit.exec_errno = command_start(s);
+    if (s->exit.exec_errno < 0)
+        fail(-s->exit.exec_errno);
     shim_point(s, "command-started");
-    if (errnum == 0) {
+    if (s->exit.exec_errno == 0) {
         report(SHIM_STARTED, (uint64_t)s->leader);
         shim_point(s, "reported");
         supervise(s);
+    } else {
+        s->exit.exit_code = -1;
     }
     s->ending.phase = PHASE_GONE;
-    if ((errnum = record_write(s)) != 0)
+    if (!s->exit.ended_by[0])
+        snprintf(s->exit.ended_by, sizeof s->exit.ended_by, "self");
+    if (write_record(s) != 0)
         _exit(1);
-    if (s->exec_errno != 0)
-        report(SHIM_RECORDED, (uint64_t)s->exec_errno);
+    if (s->exit.exec_errno != 0)
+        report(SHIM_RECORDED, (uint64_t)s->exit.exec_errno);
     hand_over(s);
     _exit(0);
 }
@@ -321,7 +366,7 @@ static int run(void *userdata)
  * second process takes the first one's memory over instead of copying it, and needs only a stack of its own. */
 static _Noreturn void leave_starter(struct shim *s)
 {
-    static char stack[1 << 20] __attribute__((aligned(16)));
+    static char stack[256 << 10] __attribute__((aligned(16)));
     if (clone(run, stack + sizeof stack, CLONE_VM | SIGCHLD, s) < 0)
         fail(errno);
     _exit(0);
@@ -331,13 +376,11 @@ int main(int argc, char **argv)
 {
     static struct shim shim;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        print(STDOUT_FILENO, "rouse-shim " ROUSE_VERSION "\n");
+        dprintf(STDOUT_FILENO, "rouse-shim " ROUSE_VERSION "\n");
         return 0;
     }
-    if (!take_options(&shim, argc, argv)) {
-        print(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
-        return 2;
-    }
+    if (!take_options(&shim, argc, argv))
+        refuse();
     close_what_is_not_ours(&shim);
     shim_point(&shim, "spawned");
     leave_starter(&shim);

@@ -1,24 +1,22 @@
-/* Every process of the task. The supervisor is a child subreaper, so whatever loses its parent becomes its child: the tree
- * is what descends from it in /proc, however it forked, changed session or daemonised, and the tree is empty when the
- * kernel says there is no child.
- *
- * A look at /proc is no snapshot: a process may be missed while it changes its parent. So nothing relies on one look; the
+/* A look at /proc is no snapshot: a process may be missed while it changes its parent. So nothing relies on one look; the
  * killing goes round until there is nobody. It outruns fork loops because the kernel lets no fork complete once a KILL is
  * pending, and a group is signalled as one.
  *
  * A supervisor among the descendants (a task that starts tasks) is not part of the tree, nor is what it supervises: that is
  * another task, which ends by its own record. */
+#include "proc/tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/shim.h"
-#include "shim/text.h"
+#include "base/limits.h"
 
 #define PID_MAX (1u << 22) /* the kernel's own maximum */
 
@@ -40,7 +38,7 @@ static bool mark_signalled(pid_t pid)
     return was;
 }
 
-static bool forget_signalled(pid_t pid)
+bool tree_forget(pid_t pid)
 {
     bool was = mark_signalled(pid);
     signalled[(unsigned)pid % PID_MAX / 8] &= (unsigned char)~(1u << ((unsigned)pid % 8));
@@ -48,14 +46,12 @@ static bool forget_signalled(pid_t pid)
 }
 
 /* False when pid could not be looked at though it is there, as when descriptors run out. stat is "" when it has gone. */
-static bool read_stat(const struct shim *s, const char *pid, char *stat, size_t size)
+static bool read_stat(int proc, const char *pid, char *stat, size_t size)
 {
     char path[64];
-    struct text text = {.at = path, .size = sizeof path};
-    text_add(&text, pid);
-    text_add(&text, "/stat");
+    snprintf(path, sizeof path, "%.20s/stat", pid);
     stat[0] = '\0';
-    int fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
+    int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || errno == ESRCH;
     ssize_t n = read(fd, stat, size - 1);
@@ -68,35 +64,34 @@ static bool read_stat(const struct shim *s, const char *pid, char *stat, size_t 
 /* "pid (name) state parent group …"; the name may contain anything, also parentheses. */
 static bool parse_stat(const char *stat, struct process *fill)
 {
-    uint64_t pid, parent, group;
-    const char *start = stat, *at = strrchr(stat, ')');
+    const char *at = strrchr(stat, ')');
+    char *end;
     if (!at || strlen(at) < 5)
         return false;
-    char state = at[2];
-    at += 4;
-    if (!text_read_u64(&start, &pid) || !text_read_u64(&at, &parent) || *at++ != ' ' || !text_read_u64(&at, &group))
-        return false;
-    *fill = (struct process){
-        .pid = (pid_t)pid, .parent = (pid_t)parent, .group = (pid_t)group, .zombie = state == 'Z' || state == 'X'};
-    return true;
+    fill->pid = (pid_t)strtol(stat, NULL, 10);
+    fill->zombie = at[2] == 'Z' || at[2] == 'X';
+    fill->parent = (pid_t)strtol(at + 4, &end, 10);
+    fill->group = (pid_t)strtol(end, NULL, 10);
+    fill->ours = false;
+    return fill->pid > 0;
 }
 
 /* *ret_whole: nobody who is there was left out. */
-static unsigned read_table(const struct shim *s, bool *ret_whole)
+static unsigned read_table(int proc, bool *ret_whole)
 {
     static char entries[16384] __attribute__((aligned(8)));
     char stat[512];
     unsigned count = 0;
     ssize_t n;
     *ret_whole = true;
-    lseek(s->proc, 0, SEEK_SET);
-    while ((n = getdents64(s->proc, entries, sizeof entries)) > 0) {
+    lseek(proc, 0, SEEK_SET);
+    while ((n = syscall(SYS_getdents64, proc, entries, sizeof entries)) > 0) {
         for (ssize_t at = 0; at < n;) {
-            struct dirent64 *entry = (struct dirent64 *)(void *)(entries + at);
+            struct dirent *entry = (struct dirent *)(void *)(entries + at);
             at += entry->d_reclen;
             if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
                 continue;
-            if (count == LIMIT_PROCESSES || !read_stat(s, entry->d_name, stat, sizeof stat))
+            if (count == LIMIT_PROCESSES || !read_stat(proc, entry->d_name, stat, sizeof stat))
                 *ret_whole = false;
             else
                 count += parse_stat(stat, &table[count]);
@@ -120,14 +115,12 @@ static const struct process *find(pid_t pid, unsigned count)
     return low < count && table[low].pid == pid ? &table[low] : NULL;
 }
 
-static bool is_supervisor(const struct shim *s, pid_t pid)
+static bool is_supervisor(int proc, pid_t pid)
 {
     static const char own[] = "/rouse-shim";
     char path[32], exe[512];
-    struct text text = {.at = path, .size = sizeof path};
-    text_add_u64(&text, (uint64_t)pid);
-    text_add(&text, "/exe");
-    ssize_t n = readlinkat(s->proc, path, exe, sizeof exe - 1);
+    snprintf(path, sizeof path, "%d/exe", (int)pid);
+    ssize_t n = readlinkat(proc, path, exe, sizeof exe - 1);
     if (n <= 0)
         return false;
     exe[n] = '\0';
@@ -137,7 +130,7 @@ static bool is_supervisor(const struct shim *s, pid_t pid)
 }
 
 /* Marks what descends from the supervisor; returns how many. Round by round, since a child may stand before its parent. */
-static unsigned find_tree(const struct shim *s, unsigned count)
+static unsigned find_tree(int proc, unsigned count)
 {
     pid_t self = getpid();
     unsigned found = 0;
@@ -148,7 +141,7 @@ static unsigned find_tree(const struct shim *s, unsigned count)
             const struct process *parent = p->ours || p->parent == self ? NULL : find(p->parent, count);
             if (p->ours || (p->parent != self && !(parent && parent->ours)))
                 continue;
-            if (is_supervisor(s, p->pid)) {
+            if (is_supervisor(proc, p->pid)) {
                 p->parent = 0; /* not looked at again */
                 continue;
             }
@@ -175,60 +168,46 @@ static bool speaks_for_group(const struct process *p, unsigned count)
     return true;
 }
 
-static void signal_process(struct shim *s, const struct process *p, unsigned count, int signal)
+/* True when it is the first signal for this process. */
+static bool signal_process(const struct process *p, unsigned count, int signal)
 {
     bool grouped = p->group > 1 && p->group != getpgrp();
-    if (!p->zombie && p->pid != s->leader && !mark_signalled(p->pid))
-        s->ending.killed++;
     if (grouped && speaks_for_group(p, count)) {
         kill(-p->group, signal);
         kill(-p->group, SIGCONT); /* a stopped process takes no signal but KILL */
     }
     if (!grouped || signal == SIGKILL)
         kill(p->pid, signal);
+    return !p->zombie && !mark_signalled(p->pid);
 }
 
-bool tree_signal(struct shim *s, int signal)
+bool tree_signal(int proc, pid_t leader, int signal, uint64_t *killed)
 {
     bool whole;
-    unsigned count = read_table(s, &whole);
-    unsigned found = find_tree(s, count);
+    unsigned count = read_table(proc, &whole);
+    unsigned found = find_tree(proc, count);
     for (unsigned i = 0; i < count && found > 0; i++) {
-        if (table[i].ours)
-            signal_process(s, &table[i], count, signal);
+        if (table[i].ours && signal_process(&table[i], count, signal) && table[i].pid != leader)
+            ++*killed;
     }
     return found > 0 || !whole;
 }
 
-bool tree_is_there(const struct shim *s)
+bool tree_is_there(int proc)
 {
     bool whole;
-    unsigned count = read_table(s, &whole);
-    return find_tree(s, count) > 0 || !whole;
+    unsigned count = read_table(proc, &whole);
+    return find_tree(proc, count) > 0 || !whole;
 }
 
-static void note_leader(struct shim *s, int status, const struct rusage *usage)
+bool tree_any(int proc, pid_t group, bool (*holds)(pid_t pid, void *userdata), void *userdata)
 {
-    s->leader = 0;
-    s->status = status;
-    s->usage = *usage;
-    s->ended_at_ms = shim_wall_ms();
-}
-
-void tree_reap(struct shim *s)
-{
-    for (;;) {
-        int status;
-        struct rusage usage;
-        pid_t pid = wait4(-1, &status, WNOHANG, &usage);
-        s->childless = pid < 0 && errno == ECHILD;
-        if (pid <= 0)
-            return;
-        s->tree_changed = true;
-        if (pid == s->leader)
-            note_leader(s, status, &usage);
-        else if (!forget_signalled(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-                 s->ending.phase == PHASE_KILLING)
-            s->ending.killed++; /* caught through its group before it was seen */
+    bool whole;
+    unsigned count = read_table(proc, &whole);
+    unsigned found = find_tree(proc, count);
+    for (unsigned i = 0; i < count && found > 0; i++) {
+        if (table[i].ours && (group == 0 || table[i].group == group) && holds(table[i].pid, userdata))
+            return true;
     }
+    return false;
 }
