@@ -41,6 +41,7 @@ ROUSE_API int rouse_store_open(const char *where, const rouse_store_options *opt
 ROUSE_API void rouse_store_close(rouse_store *store); /* takes NULL */
 ROUSE_API const char *rouse_store_path(const rouse_store *store); /* absolute directory, "" of a store in memory;
                                                                     Borrowed until close */
+ROUSE_API rouse_durability rouse_store_durability(const rouse_store *store); /* as it was opened with */
 ROUSE_API const rouse_platform *rouse_store_platform(const rouse_store *store); /* never NULL; Borrowed until close */
 
 /* Makes a key known. ROUSE_ECONFLICT `key already registered: {key}`, ROUSE_ENOMEM. */

@@ -202,6 +202,7 @@ struct rouse_store {
     char *directory; /* "" of a store in memory */
     const rouse_platform *platform;
     bool read_only;
+    rouse_durability durability;
     pthread_mutex_t queue_lock; /* of the commits that wait for their turn: */
     struct storage_rider *queue, **queue_end;
     bool led;                /* somebody is committing for all of them */

@@ -104,6 +104,7 @@ static int store_new(const rouse_store_options *options, rouse_store **ret_store
     store->queue_end = &store->queue;
     store->platform = platform_or_default(options->platform);
     store->read_only = options->read_only;
+    store->durability = options->durability;
     store->last_hook = &store->hooks;
     *ret_store = store;
     return 0;
@@ -148,6 +149,11 @@ void rouse_store_close(rouse_store *store)
 const char *rouse_store_path(const rouse_store *store)
 {
     return store->directory;
+}
+
+rouse_durability rouse_store_durability(const rouse_store *store)
+{
+    return store->durability;
 }
 
 const rouse_platform *rouse_store_platform(const rouse_store *store)

@@ -280,6 +280,7 @@ static int launch(struct start *s, pid_t *ret_command, rouse_error *err)
         .grace_ms = s->spec->grace_ms ? s->spec->grace_ms : LIMIT_GRACE_MS,
         .ready_when = s->spec->ready_when,
         .session = s->spec->session,
+        .durable = rouse_store_durability(m->store) == ROUSE_DURABLE_POWER,
     };
     process_fill(s->spec->process, &start, &sandbox);
     bool whole = env && !store.failed && !thread.failed && !bell.failed;
