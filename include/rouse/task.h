@@ -162,7 +162,7 @@ typedef struct rouse_manager rouse_manager;
 /* How many tasks may run at once (those that wait included). A start beyond one of them is ROUSE_ELIMIT with a message that says
  * which, and how to raise it. Counted before the commit: starts at the same instant may pass a limit by their number. */
 typedef struct rouse_limits {    /* zero means default */
-    uint64_t per_thread;         /* 200000 */
+    uint64_t per_thread;         /* none: a program may start as many as it likes. At most 10000 */
     uint64_t per_thread_of_calls;/* of a thread, when a tool call asks (spec.parent.call_id): 256 */
     uint64_t per_parent;         /* children of one task: 1000 */
     uint64_t depth;              /* tasks above one: 16 */

@@ -20,8 +20,7 @@
 #define LIMIT_ARGV_BYTES (1u << 20)
 #define LIMIT_LINEAGE_ID 256
 #define LIMIT_TASKS_PER_CALL 1024       /* ids in one wait or cancel */
-#define LIMIT_THREAD_TASKS 200000       /* defaults of rouse_limits: running tasks of a thread, */
-#define LIMIT_CALL_TASKS 256            /* of a thread when a model's tool call starts one, */
+#define LIMIT_CALL_TASKS 256            /* defaults of rouse_limits: of a thread when a model's tool call starts one, */
 #define LIMIT_CHILDREN 1000             /* of one parent, */
 #define LIMIT_DEPTH 16                  /* and how deep */
 #define LIMIT_FUNCTIONS 1024            /* registered with one manager */

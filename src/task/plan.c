@@ -203,7 +203,6 @@ static int check_limits(const struct planned *p, rouse_error *err)
 {
     const rouse_limits *l = &p->manager->limits;
     const rouse_lineage *parent = &p->spec->parent;
-    rouse_snapshot *snapshot;
     bool reached = false;
     if (p->plan.depth > l->depth)
         return rouse_fail(err, ROUSE_ELIMIT, "more than %llu tasks above one another; raise limits.depth of the manager",
@@ -220,15 +219,12 @@ static int check_limits(const struct planned *p, rouse_error *err)
         return rouse_fail(err, ROUSE_ELIMIT,
                           "thread '%.60s' has %llu running tasks, the most for tool calls; raise limits.per_thread_of_calls",
                           p->spec->thread, (unsigned long long)l->per_thread_of_calls);
-    if (code == 0)
-        code = rouse_store_snapshot(p->manager->store, p->spec->thread, NULL, &snapshot, err);
-    if (code < 0)
-        return code;
-    reached = rouse_snapshot_count(snapshot, &rouse_task_state_key) >= l->per_thread;
-    rouse_snapshot_unref(snapshot);
+    reached = false;
+    if (code == 0 && l->per_thread)
+        code = count_up_to(p, &(rouse_query){.thread = p->spec->thread}, l->per_thread, &reached, err);
     return reached ? rouse_fail(err, ROUSE_ELIMIT, "thread '%.60s' has %llu running tasks; raise limits.per_thread of the manager",
                                 p->spec->thread, (unsigned long long)l->per_thread)
-                   : 0;
+                   : code;
 }
 
 /* ---- together ---- */

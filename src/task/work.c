@@ -105,7 +105,7 @@ static int add_works(void *userdata, uint64_t number, rouse_commit *commit, rous
 
 static int commit_works(struct works *ws, const char *thread, rouse_error *err)
 {
-    rouse_commit commit = {.thread = thread, .prepare = add_works, .userdata = ws};
+    rouse_commit commit = {.thread = thread, .prepare = add_works, .userdata = ws, .n_numbers = ws->count};
     ws->batch = rouse_batch_new();
     if (!ws->batch)
         return rouse_fail_memory(err);
