@@ -44,6 +44,7 @@ bench task-spooler have tsp
 bench nq have nq
 check clang have clang
 check libclang-rt-14-dev have_clang_runtime
+check bubblewrap have bwrap
 check git have git
 check nodejs have node
 check npm have npm
