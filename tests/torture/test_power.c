@@ -12,7 +12,7 @@
 #include "../support/check.h"
 #include "scenario.h"
 
-#define SHORT_SEEDS 60
+#define SHORT_SEEDS 40
 
 static char place[PLACE_SIZE], found[PLACE_SIZE];
 
@@ -36,10 +36,10 @@ static void cut(uint64_t seed, rouse_durability durability, bool fsync_fails)
     struct scenario what = {.durability = durability, .stopped = vfs_is_cut, .seed = seed};
     struct told told;
     char context[160];
+    bool big = seed_next(&random) % 10 == 0; /* enough for a checkpoint in between */
     what.rounds = 1 + (int)(seed_next(&random) % 3);
-    what.commits = 1 + (int)(seed_next(&random) % 24);
-    what.text =
-        seed_next(&random) % 4 == 0 ? 400000 : 1 + seed_next(&random) % 9000; /* sometimes a checkpoint in between */
+    what.commits = 1 + (int)(seed_next(&random) % (big ? 12 : 24));
+    what.text = big ? 400000 : 1 + seed_next(&random) % 9000;
     unsigned long at = 1 + (unsigned long)(seed_next(&random) % (unsigned long)(20 + what.rounds * what.commits * 12));
     snprintf(context, sizeof context,
              "seed %" PRIu64 ", durability %d%s, cut at change %lu of %d x %d commits of %zu bytes", seed,
