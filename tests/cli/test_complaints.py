@@ -134,6 +134,53 @@ def complaint_12_no_deadline(place):
 
 
 @test
+def complaint_13_silent_hang_on_a_prompt(place):
+    place.good('run', '-d', '--tty', '-n', 'asks', '-c', 'printf "Overwrite? [y/n] "; read answer; echo "you said $answer"; sleep 600')
+    fd = os.pidfd_open(shim_of(place, 'bg_0'))
+    deadline = time.monotonic() + 60
+    while record(place, 'asks')['ext']['stage'] != 'waiting_input':
+        assert time.monotonic() < deadline and not wait_for_end(fd, 0.05)
+    os.close(fd)
+    for _ in range(3):
+        place.good('ls')
+    told = [e for e in events(place, 'bg_0') if e['kind'] == 'custom']
+    equal([(e['event_type'], e['payload']) for e in told], [('stage', {'stage': 'waiting_input'})])
+    place.good('write', 'asks', 'y')
+    place.good('wait', '--until', 'match:you said y', 'asks')
+    equal(record(place, 'asks')['ext']['stage'], 'running')
+    # Not one that only computes, or sleeps, or reads something else.
+    fifo = place.fifo('other')
+    place.good('run', '-d', '--stdin', '-n', 'busy', '-c', f'echo started; read x < {fifo}')
+    place.good('wait', '--until', 'match:started', 'busy')
+    place.good('wait', '--until', 'idle:1s', 'busy')
+    equal(record(place, 'busy')['ext']['stage'], 'running')
+
+
+@test
+def a_reboot_leaves_no_task_running(place):
+    place.good('run', '-d', 'sleep', '600')
+    spec = os.path.join(place.store, 'tasks', 'bg_0', 'spec.json')
+    with open(spec) as f:
+        now = json.load(f)
+    fd = os.pidfd_open(shim_of(place, 'bg_0'))
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    wait_for_end(fd, 60)
+    os.close(fd)
+    place.settle()
+    # A process that carries the token by chance, in a boot that is not the task's: it is nobody's to kill.
+    bystander = place.start('run', '--store', place.path('other'), '--env', 'X=1', 'sleep', '600', stdout=-1, stderr=-1,
+                            env={'ROUSE_TEST_TOKEN': now['token']})
+    now['boot'] = '00000000-0000-0000-0000-000000000000'
+    with open(spec, 'w') as f:
+        json.dump(now, f)
+    got = record(place, 'bg_0')
+    equal((got['status'], got['error'], got['ext'].get('killed')), ('failed', 'task orphaned: runtime restarted while running', None))
+    equal(bystander.poll(), None)
+    place('cancel', '--store', place.path('other'), 'bg_0')
+    bystander.communicate()
+
+
+@test
 def complaint_14_output_missing_or_truncated(place):
     size = sum(len(f'{i}\n') for i in range(1, 2000001)) + len('the end\n')
     place.good('run', '-d', '-c', 'seq 1 2000000; echo the end')
