@@ -123,7 +123,7 @@ static void lead(rouse_store *store, const struct storage_rider *me)
     store->led = true;
     while (!me->done) {
         pthread_mutex_unlock(&store->queue_lock);
-        store_enter(store, NULL); /* cannot fail: the caller has looked */
+        store_take_lock(store);
         struct storage_rider *group = take_group(store);
         commit_group(store, group);
         store_leave(store);

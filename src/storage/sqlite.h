@@ -52,7 +52,9 @@ struct sqlite_store {
     uint64_t counters[SQLITE_COUNTERS];
     bool counter_known[SQLITE_COUNTERS];
     struct sqlite_slot slots[SQLITE_SLOTS];
+    struct sqlite_wal *wal; /* NULL: nothing is gathered */
     int64_t finished; /* change of that counter that is still to be written */
+    uint64_t task_floor; /* what the counter of tasks is still to be raised to; 0: it is as it should be */
     bool ended;       /* this commit wrote an entry that is not live */
     sqlite3_stmt *statements[SQL_COUNT];
     sqlite3_stmt *lists[LIST_FILTERS];
@@ -85,6 +87,11 @@ int sqlite_begin_write(struct sqlite_store *s, rouse_error *err);
 int sqlite_begin_read(struct sqlite_store *s, rouse_error *err);
 /* With code 0 commits, else rolls back. Returns code, or the commit's failure: then it is rolled back as well. */
 int sqlite_end(struct sqlite_store *s, int code, rouse_error *err);
+
+/* Gathers what is written to the log; the buffer must be dropped with every transaction that is undone. */
+void sqlite_wal_gather(struct sqlite_store *s);
+void sqlite_wal_drop(struct sqlite_store *s);
+void sqlite_wal_free(struct sqlite_store *s); /* after the database was closed */
 
 /* ---- parts of a writing transaction ---- */
 
@@ -121,8 +128,8 @@ int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scop
 int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err);
 /* Gives out the next task numbers. ROUSE_ELIMIT when there are none left. */
 int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_first, rouse_error *err);
-/* Writes what s->finished has gathered. */
-int sqlite_count_finished(struct sqlite_store *s, rouse_error *err);
+/* Writes what s->finished and s->task_floor have gathered. */
+int sqlite_settle(struct sqlite_store *s, rouse_error *err);
 /* Is the lease held in this epoch? Else ROUSE_ECONFLICT. */
 int sqlite_check_fence(struct sqlite_store *s, const rouse_fence *fence, rouse_error *err);
 /* Removes a few entries that are beyond the store's limits, and adds them to *gone. */

@@ -215,7 +215,7 @@ static int write_all(struct committing *c, struct storage_outcome *outcome, rous
     if (code == 0)
         code = write_run(c, err);
     if (code == 0)
-        code = sqlite_count_finished(c->s, err);
+        code = sqlite_settle(c->s, err);
     if (code == 0 && c->s->ended)
         code = sqlite_keep_limits(c->s, c->now_ms, &outcome->gone, err);
     outcome->wrote = c->wrote;
@@ -263,6 +263,7 @@ static int end(struct sqlite_store *s, int code, rouse_error *err)
     }
     sqlite_forget(s);
     s->finished = 0;
+    s->task_floor = 0;
     return code;
 }
 

@@ -32,7 +32,7 @@ static int import_all(struct sqlite_store *s, const struct storage_document *doc
             code = sqlite_mark_map(s, &scope, document->items[i].key, err);
     }
     if (code == 0)
-        code = sqlite_count_finished(s, err);
+        code = sqlite_settle(s, err);
     return code < 0 || !document->replace ? code : sqlite_set_revision(s, document->thread, revision, err);
 }
 

@@ -35,6 +35,7 @@ static void sqlite_close(void *backend)
         sqlite3_finalize(s->lists[i]);
     sqlite_forget(s);
     sqlite3_close(s->db);
+    sqlite_wal_free(s);
     free(s->directory);
     free(s);
 }
@@ -152,7 +153,11 @@ static int set_up(struct sqlite_store *s, const rouse_store_options *options, ro
         code = execute(s, "PRAGMA journal_size_limit = 4194304", err); /* a large import leaves no large log behind */
     if (code == 0)
         code = switch_to_wal(s, timeout, err);
-    return code < 0 ? code : sqlite_migrate(s, err);
+    if (code == 0)
+        code = sqlite_migrate(s, err);
+    if (code == 0 && !power)
+        sqlite_wal_gather(s);
+    return code;
 }
 
 /* Which start of the machine this is, as a number; 0 when the system does not tell. */

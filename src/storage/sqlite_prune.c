@@ -90,7 +90,7 @@ static int prune_all(struct sqlite_store *s, const char *key, const rouse_prune 
     if (code == 0)
         code = remove_all(&r, &seqs, err);
     if (code == 0)
-        code = sqlite_count_finished(s, err);
+        code = sqlite_settle(s, err);
     free(seqs.items);
     return code;
 }
@@ -149,7 +149,7 @@ int sqlite_keep_limits(struct sqlite_store *s, uint64_t now_ms, struct storage_g
     if (code == 0)
         code = remove_all(&r, &seqs, err);
     if (code == 0)
-        code = sqlite_count_finished(s, err);
+        code = sqlite_settle(s, err);
     free(seqs.items);
     return code;
 }

@@ -169,12 +169,15 @@ int sqlite_prepare_transactions(struct sqlite_store *s, rouse_error *err)
 /* Some failures have rolled back already, and then ROLLBACK would be an error. */
 static void roll_back(struct sqlite_store *s)
 {
+    sqlite_wal_drop(s);
     if (!sqlite3_get_autocommit(s->db))
         sqlite_run(s, SQL_ROLLBACK, NULL, "");
+    sqlite_wal_drop(s);
     if (s->writing)
         sqlite_forget(s);
     s->writing = false;
     s->finished = 0;
+    s->task_floor = 0;
 }
 
 static int begin(struct sqlite_store *s, enum sqlite_statement which, rouse_error *err)

@@ -45,9 +45,9 @@ static int raise_counter(struct sqlite_store *s, const char *entry, rouse_error 
     if (number == UINT64_MAX)
         return rouse_fail(err, ROUSE_ELIMIT, "'%s' would leave no number for another task", entry);
     int code = sqlite_counter(s, COUNTER_TASK, &next, err);
-    if (code < 0 || number < next)
-        return code;
-    return sqlite_set_counter(s, COUNTER_TASK, number + 1, err);
+    if (code == 0 && number >= next && number >= s->task_floor)
+        s->task_floor = number + 1;
+    return code;
 }
 
 /* ---- values ---- */
@@ -227,12 +227,14 @@ int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, co
     return sqlite_set_place(s, scope->thread, run, key->name, &place, 1, err);
 }
 
-int sqlite_count_finished(struct sqlite_store *s, rouse_error *err)
+int sqlite_settle(struct sqlite_store *s, rouse_error *err)
 {
     uint64_t finished;
-    if (s->finished == 0)
-        return 0;
-    int code = sqlite_counter(s, COUNTER_FINISHED, &finished, err);
+    int code = s->task_floor ? sqlite_set_counter(s, COUNTER_TASK, s->task_floor, err) : 0;
+    s->task_floor = 0;
+    if (code < 0 || s->finished == 0)
+        return code;
+    code = sqlite_counter(s, COUNTER_FINISHED, &finished, err);
     if (code == 0)
         code = sqlite_set_counter(s, COUNTER_FINISHED, finished + (uint64_t)s->finished, err);
     s->finished = 0;

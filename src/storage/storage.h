@@ -219,6 +219,7 @@ struct rouse_store {
 
 /* Can this thread take the lock? ROUSE_EINVAL as below. */
 int store_may_enter(rouse_store *store, rouse_error *err);
+void store_take_lock(rouse_store *store); /* when it can */
 /* Takes the lock. ROUSE_EINVAL in a child after fork, and when a reducer or another callback calls the store. */
 int store_enter(rouse_store *store, rouse_error *err);
 /* The same for a call that writes: ROUSE_EINVAL also when the store is for reading only. */

@@ -24,14 +24,18 @@ int store_may_enter(rouse_store *store, rouse_error *err)
     return 0;
 }
 
+void store_take_lock(rouse_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    atomic_store_explicit(&store->owner, self(), memory_order_relaxed);
+}
+
 int store_enter(rouse_store *store, rouse_error *err)
 {
     int code = store_may_enter(store, err);
-    if (code < 0)
-        return code;
-    pthread_mutex_lock(&store->lock);
-    atomic_store_explicit(&store->owner, self(), memory_order_relaxed);
-    return 0;
+    if (code == 0)
+        store_take_lock(store);
+    return code;
 }
 
 int store_enter_to_write(rouse_store *store, rouse_error *err)
