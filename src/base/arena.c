@@ -7,7 +7,7 @@
 
 #include "rouse/error.h"
 
-#define CHUNK_SIZE 1024
+#define CHUNK_SIZE 992 /* with its head 1 KiB: glibc keeps freed blocks of up to 1,032 bytes at hand, larger ones it has to look for */
 
 struct arena_chunk {
     struct arena_chunk *next;
