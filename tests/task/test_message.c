@@ -220,7 +220,10 @@ static void test_dead_letters(void **state)
     assert_works(rouse_task_send(s->manager, &(rouse_send){.thread = "t", .child = "otto", .text = "fine"}, &(rouse_receipt){0}, &err));
     assert_string_equal(recover_letters(s, NULL, ROUSE_RECOVER_LIST), "{\"action\":\"list\",\"count\":0,\"messages\":[]}");
     end(s, f.anna);
-    assert_works(rouse_task_send(s->manager, &(rouse_send){.thread = "t", .child = f.anna, .text = "later"}, &(rouse_receipt){0}, &err));
+    rouse_receipt late;
+    assert_works(rouse_task_send(s->manager, &(rouse_send){.thread = "t", .child = f.anna, .text = "later"}, &late, &err));
+    assert_string_equal(late.error, "recipient_unavailable");
+    assert_string_equal(late.detail, "task already cancelled");
     snprintf(want, sizeof want,
              "{\"action\":\"list\",\"count\":1,\"messages\":[{\"message_id\":\"%s\",\"recipient_thread_id\":\"%s\","
              "\"recipient_agent_id\":null,\"error\":\"task already cancelled\"}]}",
