@@ -16,7 +16,7 @@ import tempfile
 import time
 
 # Which programs there are, and their share of the time. Two run at once.
-SHARES = {'power': 1.0, 'members': 0.5, 'threads': 0.5, 'faults': 0.0}
+SHARES = {'power': 1.0, 'members': 0.5, 'threads': 0.5, 'processes': 0.5, 'faults': 0.0}
 AT_ONCE = 2
 
 
@@ -24,8 +24,11 @@ def start(build, name, seconds, seed, scratch):
     environment = {**os.environ, 'TORTURE_SECONDS': str(seconds), 'TORTURE_SEED': str(seed), 'CMOCKA_MESSAGE_OUTPUT': 'TAP',
                    'MEMBER': str(build / 'tests/torture/torture_member'), 'TMPDIR': scratch}
     environment.pop('ROUSE_TEST_SEED', None)
-    program = build / f'tests/torture/test_torture_{name}'
-    return subprocess.Popen([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    command = [build / f'tests/torture/test_torture_{name}']
+    if name == 'processes':
+        command = [sys.executable, pathlib.Path(__file__).parent / 'processes.py', '--seconds', str(seconds), '--seed', str(seed)]
+        environment.update(ROUSE_SHIM=str(build / 'rouse-shim'), ROUSE_PROGRAM=str(build / 'rouse'))
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors='replace', env=environment)
 
 
@@ -38,7 +41,7 @@ def finish(name, child, begin):
         bad = 1
     print(f'torture: {name}: {good} passed, {bad} failed in {time.monotonic() - begin:.0f} s')
     for line in output.splitlines():
-        if bad or line.startswith('# seed') or 'kills' in line:
+        if bad or line.startswith('# seed') or 'kill' in line:
             print(f'    {line}')
     sys.stdout.flush()
     return good, bad
