@@ -87,19 +87,16 @@ void cmd_parked(void)
     size_t n = (size_t)bench_number("n", 100000), ended = 0;
     rouse_store *store = NULL;
     rouse_manager *manager = open_manager(&store);
-    char(*ids)[32] = bench_memory(n, sizeof *ids);
     rouse_error err = {0};
     size_t before = allocated();
-    start_parked(manager, ROUSE_KIND_FUNCTION, n, ids);
+    start_parked(manager, ROUSE_KIND_FUNCTION, n, NULL);
     bench_say("bytes", (double)(allocated() - before) / (double)n);
-    rouse_cancel options = {.thread = BENCH_THREAD};
+    rouse_cancel options = {0};
     double from = bench_seconds();
-    for (size_t i = 0; i < n; i++)
-        bench_check(rouse_task_cancel(manager, ids[i], &options, &ended, &err), "cancel", &err);
+    bench_check(rouse_task_cancel_all(manager, BENCH_THREAD, &options, &ended, &err), "cancel", &err);
     bench_say("cancel_s", bench_seconds() - from);
-    if (rouse_task_has_running(manager, BENCH_THREAD, &err) != 0)
+    if (ended != n || rouse_task_has_running(manager, BENCH_THREAD, &err) != 0)
         bench_fail("parked", "some are still running");
-    free(ids);
     close_manager(manager, store);
 }
 

@@ -86,7 +86,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
 void bench_start(rouse_store *store, struct bench_task *task, size_t count)
 {
     struct starting starting = {.task = task, .count = count, .batch = rouse_batch_new()};
-    rouse_commit commit = {.thread = BENCH_THREAD, .prepare = prepare, .userdata = &starting};
+    rouse_commit commit = {.thread = BENCH_THREAD, .prepare = prepare, .userdata = &starting, .n_numbers = count};
     rouse_error err = {0};
     bench_check(rouse_store_commit(store, &commit, NULL, &err), "start", &err);
     rouse_batch_free(starting.batch);
