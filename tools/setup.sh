@@ -45,9 +45,12 @@ bench nq have nq
 check clang have clang
 check libclang-rt-14-dev have_clang_runtime
 check bubblewrap have bwrap
+check fish have fish
 check git have git
 check nodejs have node
 check npm have npm
+check strace have strace
+check zsh have zsh
 ROWS
 }
 

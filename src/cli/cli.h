@@ -77,6 +77,16 @@ struct example {
     const char *line, *does;
 };
 
+enum operand_kind { /* for completion */
+    OPERANDS_OTHER,
+    OPERANDS_TASKS,   /* ids and names */
+    OPERANDS_RUNNING, /* of tasks that run */
+    OPERANDS_FILE,
+    OPERANDS_COMMAND, /* of rouse */
+    OPERANDS_PROGRAM, /* a command line of its own */
+    OPERANDS_SHELL,
+};
+
 struct command {
     const char *name;
     const char *const *usage; /* what follows `rouse NAME`, one form each; NULL-terminated */
@@ -88,6 +98,7 @@ struct command {
     bool stops_at_operand;           /* what follows the first operand is not ours to read */
     size_t min_operands, max_operands;
     const char *operand;             /* how errors call a missing one */
+    enum operand_kind operands_are;
     int (*run)(struct cli *cli, const void *options, rouse_error *err);
 };
 

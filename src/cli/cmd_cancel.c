@@ -149,5 +149,6 @@ const struct command cmd_cancel = {
                                          {NULL, NULL}},
     .max_operands = SIZE_MAX,
     .operand = "id or name",
+    .operands_are = OPERANDS_RUNNING,
     .run = run,
 };

@@ -33,5 +33,6 @@ const struct command cmd_help = {
     .options = rows,
     .options_size = sizeof(struct help_options),
     .max_operands = 1,
+    .operands_are = OPERANDS_COMMAND,
     .run = run,
 };

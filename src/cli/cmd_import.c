@@ -63,5 +63,6 @@ const struct command cmd_import = {
     .min_operands = 1,
     .max_operands = 1,
     .operand = "file",
+    .operands_are = OPERANDS_FILE,
     .run = run,
 };

@@ -143,5 +143,6 @@ const struct command cmd_logs = {
     .min_operands = 1,
     .max_operands = 1,
     .operand = "id or name",
+    .operands_are = OPERANDS_TASKS,
     .run = run,
 };

@@ -20,7 +20,7 @@ struct ls_options {
 
 static const struct option_row rows[] = {
     {"all", 'a', FLAG(struct ls_options, ended_too), NULL, "those that ended, too"},
-    {"status", 's', TEXT(struct ls_options, status), "S", "only running, completed, failed or cancelled ones"},
+    {"status", 's', TEXT(struct ls_options, status), "running|completed|failed|cancelled", "only these"},
     {"tree", 0, FLAG(struct ls_options, tree), NULL, "each under the task that started it"},
     {"limit", 0, NUMBER(struct ls_options, limit), "N", "at most N, the newest"},
     {"before", 0, TEXT(struct ls_options, before), "ID", "only those older than ID: the next page"},

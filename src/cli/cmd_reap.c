@@ -47,5 +47,6 @@ const struct command cmd_reap = {
     .min_operands = 1,
     .max_operands = 1,
     .operand = "id",
+    .operands_are = OPERANDS_TASKS,
     .run = run,
 };

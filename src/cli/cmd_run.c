@@ -329,5 +329,6 @@ const struct command cmd_run = {
                                          {NULL, NULL}},
     .stops_at_operand = true,
     .max_operands = SIZE_MAX,
+    .operands_are = OPERANDS_PROGRAM,
     .run = run,
 };

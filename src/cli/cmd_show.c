@@ -186,5 +186,6 @@ const struct command cmd_show = {
     .min_operands = 1,
     .max_operands = 1,
     .operand = "id or name",
+    .operands_are = OPERANDS_TASKS,
     .run = run,
 };

@@ -10,7 +10,7 @@
 
 struct wait_options {
     struct common common;
-    bool any, all;
+    bool any, all, tree;
     const char *until;
     struct duration timeout;
 };
@@ -18,7 +18,8 @@ struct wait_options {
 static const struct option_row rows[] = {
     {"any", 0, FLAG(struct wait_options, any), NULL, "one of them is enough"},
     {"all", 0, FLAG(struct wait_options, all), NULL, "all of them; the default"},
-    {"until", 'u', TEXT(struct wait_options, until), "WHAT", "ended (the default), ready, match:RE, idle:DUR"},
+    {"tree", 0, FLAG(struct wait_options, tree), NULL, "and every task they started, and theirs"},
+    {"until", 'u', TEXT(struct wait_options, until), "ended|ready|match:RE|idle:DUR", "until what; default: ended"},
     {"timeout", 't', DURATION(struct wait_options, timeout), "DUR", "give up after this long, with status 124"},
     ROW_THREAD,
     ROW_STORE,
@@ -54,6 +55,7 @@ static int read_options(const struct cli *cli, const struct wait_options *o, rou
         .ids = (const char *const *)cli->operands,
         .count = cli->count,
         .any = o->any,
+        .tree = o->tree,
         .has_timeout = o->timeout.given,
         .timeout_ms = o->timeout.ms,
     };
@@ -123,7 +125,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     if (code < 0 && !timed_out)
         return code;
     code = list ? print(cli, list, timed_out, err) : 0;
-    int status = list ? status_of(list, cli->count == 1) : 0;
+    int status = list ? status_of(list, cli->count == 1 && rouse_task_list_count(list) == 1) : 0;
     rouse_task_list_free(list);
     if (code < 0)
         return code;
@@ -147,5 +149,6 @@ const struct command cmd_wait = {
                                          {"rouse wait --until 'match:listening on' web", "once it says so"},
                                          {NULL, NULL}},
     .max_operands = SIZE_MAX,
+    .operands_are = OPERANDS_TASKS,
     .run = run,
 };

@@ -4,9 +4,24 @@
 #include "cli/commands.h"
 
 const struct command *const cli_commands[] = {
-    &cmd_run,  &cmd_ls,    &cmd_show,   &cmd_logs,   &cmd_wait,   &cmd_cancel, &cmd_send, &cmd_write,
+    &cmd_run,
+    &cmd_ls,
+    &cmd_show,
+    &cmd_logs,
+    &cmd_wait,
+    &cmd_cancel,
+    &cmd_send,
+    &cmd_write,
+    &cmd_events,
     &cmd_view,
-    &cmd_agent, &cmd_export, &cmd_import, &cmd_doctor, &cmd_reap, &cmd_help, NULL,
+    &cmd_agent,
+    &cmd_export,
+    &cmd_import,
+    &cmd_doctor,
+    &cmd_completion,
+    &cmd_reap,
+    &cmd_help,
+    NULL,
 };
 
 const struct command *command_find(const char *name)

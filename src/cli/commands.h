@@ -4,7 +4,22 @@
 
 #include "cli/cli.h"
 
-extern const struct command cmd_agent, cmd_cancel, cmd_doctor, cmd_export, cmd_help, cmd_import, cmd_logs, cmd_ls, cmd_reap,
-    cmd_run, cmd_send, cmd_show, cmd_view, cmd_wait, cmd_write;
+extern const struct command cmd_agent;
+extern const struct command cmd_cancel;
+extern const struct command cmd_completion;
+extern const struct command cmd_doctor;
+extern const struct command cmd_events;
+extern const struct command cmd_export;
+extern const struct command cmd_help;
+extern const struct command cmd_import;
+extern const struct command cmd_logs;
+extern const struct command cmd_ls;
+extern const struct command cmd_reap;
+extern const struct command cmd_run;
+extern const struct command cmd_send;
+extern const struct command cmd_show;
+extern const struct command cmd_view;
+extern const struct command cmd_wait;
+extern const struct command cmd_write;
 
 #endif

@@ -79,7 +79,7 @@ void help_print_all(void)
            "Background tasks that survive: a task goes on when the program that started it, the terminal or the agent is gone,\n"
            "and its output and exit status are there for whoever asks later.\n\ncommands:\n");
     for (size_t i = 0; cli_commands[i]; i++)
-        print_pair(cli_commands[i]->name, cli_commands[i]->summary, 12);
+        print_pair(cli_commands[i]->name, cli_commands[i]->summary, 14);
     printf("\nfirst steps:\n");
     print_pair("rouse run -d -- make -j8", "start it; prints its id, bg_0", 28);
     print_pair("rouse ls", "what is running", 28);

@@ -24,13 +24,14 @@ import json, sys
 print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
 
 for file in bin/rouse libexec/rouse/rouse-shim lib/librouse.so.0 lib/librouse.so lib/librouse.a lib/pkgconfig/rouse.pc \
-    share/man/man1/rouse.1; do
+    share/man/man1/rouse.1 share/bash-completion/completions/rouse share/zsh/site-functions/_rouse \
+    share/fish/vendor_completions.d/rouse.fish; do
     claim "has $file" test -s "$prefix/$file"
 done
 for header in "$root"/include/rouse/*.h; do
     claim "has include/rouse/${header##*/}" cmp "$header" "$prefix/include/rouse/${header##*/}"
 done
-claim 'has nothing else' test "$(find "$tree" -type f | wc -l)" = "$((6 + $(ls "$root"/include/rouse/*.h | wc -l)))"
+claim 'has nothing else' test "$(find "$tree" -type f | wc -l)" = "$((9 + $(ls "$root"/include/rouse/*.h | wc -l)))"
 static() { ! ldd "$1" | grep -q '=>'; }
 claim 'the supervisor needs no library' static "$prefix/libexec/rouse/rouse-shim"
 alone() { ! ldd "$1" | grep -q librouse; }

@@ -76,6 +76,11 @@ class Place:
         os.mkfifo(self.path(name))
         return self.path(name)
 
+    def write(self, fifo):
+        """Lets somebody who reads it go on."""
+        with open(fifo, 'w') as f:
+            f.write('go\n')
+
     def listen(self, fifo):
         """Until somebody has written into it."""
         with open(fifo) as f:

@@ -338,6 +338,18 @@ def doctor_finds_what_is_wrong(place):
 
 
 @test
+def wait_for_a_tree_sees_what_it_starts_meanwhile(place):
+    fifo = place.fifo('go')
+    place.good('run', '-d', '-n', 'top', '-c', f'cat {fifo}; "$ROUSE_PROGRAM" run -d -n leaf -c "cat {fifo}; exit 3"')
+    waiter = place.start('wait', '--tree', 'top', stdout=-1)
+    place.write(fifo)
+    place.good('wait', 'top')
+    place.write(fifo)
+    out = waiter.communicate(timeout=60)[0].decode()
+    equal((waiter.returncode, out), (1, 'bg_0 top: completed\nbg_1 leaf: failed: exit status 3\n'))
+
+
+@test
 def help_explains_every_command(place):
     everything = place.good('--help').out
     equal(place.good('help').out, everything)
