@@ -325,6 +325,8 @@ typedef struct rouse_wait {        /* zero means default */
     const char *const *ids;        /* ids or names */
     size_t count;                  /* at most 1024 */
     bool any;                      /* one is enough; default: all */
+    bool tree;                     /* and every task that those started, and theirs; with all and ENDED also those they start
+                                      meanwhile */
     rouse_until until;
     bool has_timeout;
     uint64_t timeout_ms;
@@ -356,6 +358,22 @@ ROUSE_API int rouse_task_write(rouse_manager *manager, const char *thread, const
                                bool eof, uint64_t timeout_ms, size_t *ret_taken, rouse_error *err);
 /* The size of a task's terminal from now on. ROUSE_ENOTFOUND, ROUSE_ECONFLICT (has no terminal), ROUSE_EREMOTE. */
 ROUSE_API int rouse_task_resize(rouse_manager *manager, const char *task_id, unsigned rows, unsigned columns, rouse_error *err);
+
+/* A wait that calls back. Tens of thousands of them cost nothing while nothing happens, and are woken for what they wait for
+ * only. A manager listens to as many supervisors as half of its RLIMIT_NOFILE allows; beyond that the death of a supervisor
+ * itself, and readiness, are not noticed at once. */
+typedef struct rouse_waiting rouse_waiting;
+/* code: 0, ROUSE_ETIMEOUT, ROUSE_ENOTFOUND (it was forgotten meanwhile) or ROUSE_ENOMEM. list: as that of rouse_task_wait,
+ * Borrowed for the call, NULL when out of memory. Called once, by rouse_manager_dispatch (rouse/work.h) on its thread with no lock
+ * held: it may call everything but rouse_manager_free. The wait is then gone. */
+typedef void (*rouse_wait_done)(int code, const rouse_task_list *list, void *userdata);
+/* As rouse_task_wait, without sleeping: wake_fd is not looked at, a tree is what it is at the time of the call, and done is called
+ * even when it holds already. *ret_waiting (may be NULL): Borrowed until done is called; end it before that with
+ * rouse_waiting_free. ROUSE_EUNSUPPORTED for MATCH and IDLE, and the errors of rouse_task_wait: then done is never called. */
+ROUSE_API int rouse_waiting_new(rouse_manager *manager, const rouse_wait *wait, rouse_wait_done done, void *userdata,
+                                rouse_waiting **ret_waiting, rouse_error *err);
+/* Ends a wait whose callback has not been called; it will not be. Takes NULL. rouse_manager_free does it for all. */
+ROUSE_API void rouse_waiting_free(rouse_waiting *waiting);
 
 typedef struct rouse_cancel { /* zero means default */
     const char *thread;       /* where names are looked up */
@@ -422,9 +440,10 @@ enum rouse_recover { ROUSE_RECOVER_LIST = 0, ROUSE_RECOVER_REPLAY, ROUSE_RECOVER
 ROUSE_API int rouse_message_recover(rouse_manager *manager, const char *thread, enum rouse_recover action, char **ret_json,
                                     rouse_error *err);
 
-/* The block a model sees: the running tasks of the thread, newest first, within budget bytes (0 = 1500), escaped; "" when
- * none runs (what ended reaches the model as an event). The same state gives the same text: ages are rounded.
- * *ret_text Returns free. */
+/* The block a model sees: the running tasks of the thread and those that failed before anybody was told, within budget bytes
+ * (0 = 1500), escaped; "" when there are none. First what waits for input, then what failed, what is near its deadline, the
+ * newest, the one that runs longest, the others; a last line counts what is left out. The same state gives the same text (ages
+ * are rounded), so a text that is equal to the last one need not be shown again. *ret_text Returns free. */
 ROUSE_API int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text,
                                 rouse_error *err);
 /* One task as JSON for ls, show, wait and tools (CLI.md): the record with name, owner and ext. Returns free. */

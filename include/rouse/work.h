@@ -86,8 +86,8 @@ ROUSE_API int rouse_task_end_many(rouse_manager *manager, const char *thread, co
  * Borrowed until rouse_manager_free. ROUSE_EIO, ROUSE_ENOMEM. */
 ROUSE_API int rouse_manager_fd(rouse_manager *manager, int *ret_fd, rouse_error *err);
 /* Does what is to be done now and returns without sleeping: fires timers, begins what waited (retries, dependencies, queues), ends
- * what is over its deadline, tells bodies that they were cancelled and, unless the manager has a pool, runs those in line. Returns the
- * number of bodies run. */
+ * what is over its deadline, tells bodies that they were cancelled and, unless the manager has a pool, runs those in line; then
+ * calls back the waits that are over (rouse_waiting_new). Returns the number of bodies run and waits called back. */
 ROUSE_API int rouse_manager_dispatch(rouse_manager *manager, rouse_error *err);
 
 typedef struct rouse_pool rouse_pool;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "task/runtime.h"
+#include "task/waits.h"
 
 /* News of other processes makes one look at the agenda in so long. */
 #define LOOK_MS 50
@@ -19,7 +20,7 @@ static uint64_t mono(const rouse_manager *m)
 
 static int add_fd(int epoll, int fd)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
@@ -30,10 +31,14 @@ static int open_loop(rouse_manager *m, struct runtime *r, rouse_error *err)
     r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (r->epoll < 0 || r->wake < 0 || r->timer < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot make a descriptor to wait for");
+    int waits = -1;
     int code = rouse_store_bell_open(m->store, &r->bell, err);
+    if (code == 0)
+        code = waits_fd(m->waits, &waits, err);
     if (code < 0)
         return code;
-    if (add_fd(r->epoll, r->wake) != 0 || add_fd(r->epoll, r->timer) != 0 || add_fd(r->epoll, r->bell) != 0)
+    if (add_fd(r->epoll, r->wake) != 0 || add_fd(r->epoll, r->timer) != 0 || add_fd(r->epoll, r->bell) != 0 ||
+        add_fd(r->epoll, waits) != 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot make a descriptor to wait for");
     return 0;
 }
@@ -70,9 +75,10 @@ static bool is_due(rouse_manager *m, struct runtime *r, uint64_t now)
     drain(r->timer);
     bool rang = r->bell < 0;
     if (r->bell >= 0) {
-        struct epoll_event event[3];
-        int n = epoll_wait(r->epoll, event, 3, 0);
-        rang = n > 0;
+        struct epoll_event events[4];
+        int n = epoll_wait(r->epoll, events, 4, 0);
+        for (int i = 0; i < n; i++)
+            rang = rang || events[i].data.fd == r->bell;
         rouse_store_bell_clear(r->bell);
     }
     if (rang && now - r->looked_ms >= LOOK_MS)
@@ -154,5 +160,6 @@ int rouse_manager_dispatch(rouse_manager *manager, rouse_error *err)
     pthread_mutex_unlock(&r->lock);
     while (!pooled && ran < LIMIT_LIST && runtime_run_one(manager))
         ran++;
-    return ran;
+    int called = waits_dispatch(manager->waits, err); /* last: bodies that ran may be what is waited for */
+    return called < 0 ? called : ran + called;
 }

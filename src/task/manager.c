@@ -13,6 +13,7 @@
 #include "base/platform.h"
 #include "task/marks.h"
 #include "task/message.h"
+#include "task/waits.h"
 #include "task/work.h"
 
 #ifndef ROUSE_LIBEXECDIR
@@ -130,7 +131,8 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
     if (code < 0)
         return code;
     m->asker = strdup(o->asker ? o->asker : "user");
-    if (!m->asker)
+    m->waits = waits_new(m);
+    if (!m->asker || !m->waits)
         return rouse_fail_memory(err);
     m->output_cap = find_output_cap(o->output_cap);
     m->limits = (rouse_limits){
@@ -176,6 +178,7 @@ void rouse_manager_free(rouse_manager *manager)
 {
     if (!manager)
         return;
+    waits_free(manager->waits);
     runtime_free(manager);
     owner_release(manager);
     fd_close(&manager->tasks);

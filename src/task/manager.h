@@ -32,6 +32,7 @@ struct rouse_manager {
     rouse_limits limits;
     struct runtime *runtime; /* bodies of functions (runtime.c) */
     uint64_t output_cap; /* of ended tasks' output, bytes */
+    struct waits *waits; /* those that call back (waits.c) */
     bool (*interrupted)(void *userdata);
     void *userdata;
     void (*at_step)(enum manager_step step); /* NULL but in tests */

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "task/record.h"
+#include "task/waits.h"
 #include "task/watch.h"
 
 #define UNSETTLED_POLL_MS 20 /* the one state that nothing tells the end of */
@@ -167,46 +168,97 @@ static int wait_until_over(struct waiter *w, rouse_error *err)
 
 /* ---- which tasks ---- */
 
-static int resolve_ids(struct waiter *w, rouse_error *err)
+struct found_tasks {
+    rouse_task **items;
+    size_t count, cap;
+};
+
+/* Takes task. */
+static int add_found(struct found_tasks *f, rouse_task *task, rouse_error *err)
 {
-    const rouse_wait *wait = w->wait;
+    int code = f->count < LIMIT_TASKS_PER_CALL
+                   ? 0 : rouse_fail(err, ROUSE_ELIMIT, "more than %d tasks in one call", LIMIT_TASKS_PER_CALL);
+    if (code == 0 && f->count == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 8;
+        rouse_task **items = realloc(f->items, cap * sizeof(rouse_task *));
+        if (items) {
+            f->items = items;
+            f->cap = cap;
+        }
+        code = items ? 0 : rouse_fail_memory(err);
+    }
+    if (code < 0)
+        rouse_task_free(task);
+    else
+        f->items[f->count++] = task;
+    return code;
+}
+
+static int add_list(rouse_manager *m, const rouse_task_filter *filter, struct found_tasks *f, rouse_error *err)
+{
+    rouse_task_list *list;
+    int code = rouse_task_list_get(m, filter, &list, err);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; code == 0 && i < rouse_task_list_count(list); i++) {
+        const rouse_task *task = rouse_task_list_at(list, i);
+        bool known = false;
+        for (size_t k = 0; k < f->count && !known; k++)
+            known = strcmp(f->items[k]->task_id, task->task_id) == 0;
+        if (known)
+            continue;
+        rouse_task *copy = rouse_task_copy(task);
+        code = copy ? add_found(f, copy, err) : rouse_fail_memory(err);
+    }
+    rouse_task_list_free(list);
+    return code;
+}
+
+static int resolve(rouse_manager *m, const rouse_wait *wait, struct found_tasks *f, rouse_error *err)
+{
+    int code = 0;
+    if (wait->count == 0) {
+        const rouse_task_filter all = {.thread = wait->thread, .running_only = true, .limit = LIMIT_TASKS_PER_CALL};
+        code = add_list(m, &all, f, err);
+    }
     if (wait->count > LIMIT_TASKS_PER_CALL)
         return rouse_fail(err, ROUSE_ELIMIT, "more than %d tasks in one call", LIMIT_TASKS_PER_CALL);
-    w->tasks = calloc(wait->count, sizeof *w->tasks);
-    if (!w->tasks)
-        return rouse_fail_memory(err);
-    for (; w->count < wait->count; w->count++) {
-        int code = rouse_task_get(w->manager, wait->thread, wait->ids[w->count], &w->tasks[w->count], err);
-        if (code < 0)
-            return code;
+    for (size_t i = 0; code == 0 && i < wait->count; i++) {
+        rouse_task *task;
+        code = rouse_task_get(m, wait->thread, wait->ids[i], &task, err);
+        if (code == 0)
+            code = add_found(f, task, err);
     }
+    for (size_t i = 0; wait->tree && code == 0 && i < f->count; i++)
+        code = add_list(m, &(rouse_task_filter){.parent = f->items[i]->task_id}, f, err);
+    return code;
+}
+
+int wait_resolve(rouse_manager *m, const rouse_wait *wait, rouse_task ***ret_tasks, size_t *ret_count, rouse_error *err)
+{
+    struct found_tasks f = {0};
+    int code = resolve(m, wait, &f, err);
+    if (code < 0) {
+        wait_free_tasks(f.items, f.count);
+        return code;
+    }
+    *ret_tasks = f.items;
+    *ret_count = f.count;
     return 0;
 }
 
-static int resolve_thread(struct waiter *w, rouse_error *err)
+void wait_free_tasks(rouse_task **tasks, size_t count)
 {
-    rouse_task_list *list;
-    const rouse_task_filter filter = {.thread = w->wait->thread, .running_only = true, .limit = LIMIT_TASKS_PER_CALL};
-    int code = rouse_task_list_get(w->manager, &filter, &list, err);
-    if (code < 0)
-        return code;
-    size_t n = rouse_task_list_count(list);
-    w->tasks = calloc(n + 1, sizeof *w->tasks);
-    for (; w->tasks && w->count < n; w->count++) {
-        w->tasks[w->count] = rouse_task_copy(rouse_task_list_at(list, w->count));
-        if (!w->tasks[w->count])
-            break;
-    }
-    code = w->tasks && w->count == n ? 0 : rouse_fail_memory(err);
-    rouse_task_list_free(list);
-    return code;
+    for (size_t i = 0; tasks && i < count; i++)
+        rouse_task_free(tasks[i]);
+    free(tasks);
 }
 
 static int open_waiter(struct waiter *w, rouse_error *err)
 {
     int code = rouse_store_bell_open(w->manager->store, &w->bell, err);
     if (code == 0)
-        code = w->wait->count > 0 ? resolve_ids(w, err) : resolve_thread(w, err);
+        code = wait_resolve(w->manager, w->wait, &w->tasks, &w->count, err);
     if (code < 0)
         return code;
     w->fds = malloc((w->count + 1) * sizeof *w->fds);
@@ -228,11 +280,9 @@ static void close_waiter(struct waiter *w)
 {
     for (size_t i = 0; w->fds && i < w->count; i++)
         fd_close(&w->fds[i]);
-    for (size_t i = 0; w->tasks && i < w->count; i++)
-        rouse_task_free(w->tasks[i]);
     free(w->fds);
     free(w->polls);
-    free(w->tasks);
+    wait_free_tasks(w->tasks, w->count);
     watch_close(&w->watch);
     fd_close(&w->bell);
 }
@@ -254,7 +304,7 @@ static int hand_over(struct waiter *w, rouse_task_list **ret_list, rouse_error *
     return 0;
 }
 
-int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
+static int wait_once(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
 {
     struct waiter w = {.manager = manager, .wait = wait, .bell = -1, .watch = {.changes = -1}};
     int code = open_waiter(&w, err);
@@ -266,4 +316,41 @@ int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_l
     }
     close_waiter(&w);
     return code;
+}
+
+/* Of a tree: is something in it not over that was begun while we waited for the others? */
+static int is_grown(rouse_manager *m, const rouse_wait *wait, rouse_error *err)
+{
+    rouse_task **tasks;
+    size_t count;
+    int code = wait_resolve(m, wait, &tasks, &count, err);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = !rouse_status_is_terminal(tasks[i]->status);
+    wait_free_tasks(tasks, count);
+    return code;
+}
+
+int rouse_task_wait(rouse_manager *manager, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
+{
+    const rouse_platform *platform = manager->platform;
+    uint64_t began = platform->mono_ms(platform->userdata);
+    rouse_wait left = *wait;
+    rouse_task_list *list = NULL;
+    for (;;) {
+        int code = wait_once(manager, &left, ret_list ? &list : NULL, err);
+        int grown = code == 0 && wait->tree && !wait->any && wait->until == ROUSE_UNTIL_ENDED ? is_grown(manager, wait, err) : 0;
+        if (grown <= 0) {
+            if (list && grown == 0)
+                *ret_list = list;
+            else
+                rouse_task_list_free(list);
+            return grown < 0 ? grown : code;
+        }
+        rouse_task_list_free(list);
+        list = NULL;
+        uint64_t spent = platform->mono_ms(platform->userdata) - began;
+        left.timeout_ms = wait->timeout_ms > spent ? wait->timeout_ms - spent : 0;
+    }
 }
