@@ -77,5 +77,6 @@ const struct command cmd_send = {
     .min_operands = 2,
     .max_operands = 2,
     .operand = "task and text",
+    .operands_are = OPERANDS_RUNNING,
     .run = run,
 };

@@ -92,5 +92,6 @@ const struct command cmd_write = {
     .min_operands = 1,
     .max_operands = SIZE_MAX,
     .operand = "id or name",
+    .operands_are = OPERANDS_RUNNING,
     .run = run,
 };
