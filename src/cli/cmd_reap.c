@@ -1,9 +1,11 @@
 /* rouse reap: takes in the end of one task. What a supervisor runs when nobody was there to listen: so when the store is
  * busy or the disk full it tries again, within bounds. Given up, the exit record stays for whoever opens the store next. */
 #include <poll.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "rouse/work.h"
 
 #define REAP_PAUSE_MS 100 /* before the second try; doubled for each further one */
 
@@ -25,6 +27,34 @@ static bool may_pass(int code)
     return code == ROUSE_EBUSY || code == ROUSE_EIO || code == ROUSE_ENOMEM;
 }
 
+static int is_retrying(struct cli *cli, rouse_error *err)
+{
+    rouse_task *task;
+    int code = rouse_task_get(cli->manager, NULL, cli->operands[0], &task, err);
+    if (code < 0)
+        return code;
+    code = task->ext.stage && strcmp(task->ext.stage, "retrying") == 0;
+    rouse_task_free(task);
+    return code;
+}
+
+/* Nobody else need be there: who took in an attempt that failed stays until the next one has begun. */
+static int begin_again(struct cli *cli, rouse_error *err)
+{
+    int code = is_retrying(cli, err);
+    while (code > 0) {
+        struct pollfd p = {.events = POLLIN};
+        code = rouse_manager_fd(cli->manager, &p.fd, err);
+        if (code == 0)
+            code = rouse_manager_dispatch(cli->manager, err);
+        if (code >= 0)
+            code = is_retrying(cli, err);
+        if (code > 0)
+            poll(&p, 1, -1);
+    }
+    return code;
+}
+
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     (void)options;
@@ -35,7 +65,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
         cli_close(cli);
         code = try(cli, err);
     }
-    return code < 0 ? code : 0;
+    return code < 0 ? code : begin_again(cli, err);
 }
 
 const struct command cmd_reap = {

@@ -11,6 +11,7 @@
 #include "task/record.h"
 #include "task/waits.h"
 #include "task/watch.h"
+#include "task/work.h"
 
 #define UNSETTLED_POLL_MS 20 /* the one state that nothing tells the end of */
 
@@ -25,6 +26,7 @@ struct waiter {
     int bell;
     bool unsettled; /* some running task has no supervisor to listen to: it is being started, or has just died */
     uint64_t deadline;
+    uint64_t due; /* when the agenda has something for whoever is there, by the monotonic clock; UINT64_MAX = nothing */
 };
 
 static uint64_t mono(const struct waiter *w)
@@ -119,6 +121,7 @@ static int time_left(const struct waiter *w)
 {
     int left = w->unsettled ? UNSETTLED_POLL_MS : -1;
     uint64_t due = watch_due(&w->watch);
+    due = w->due < due ? w->due : due;
     due = w->wait->has_timeout && w->deadline < due ? w->deadline : due;
     if (due < UINT64_MAX) {
         uint64_t now = mono(w);
@@ -155,10 +158,22 @@ static int sleep_once(struct waiter *w, rouse_error *err)
     return code == 0 && (rang || w->unsettled) ? look_at_all(w, err) : code;
 }
 
+/* Who waits is there, and so begins what comes due: it may be what is waited for. */
+static int work_off_agenda(struct waiter *w, rouse_error *err)
+{
+    uint64_t left;
+    int code = agenda_run(w->manager, false, &left, err);
+    w->due = code < 0 || left == UINT64_MAX ? UINT64_MAX : mono(w) + left;
+    return code < 0 ? code : 0;
+}
+
 static int wait_until_over(struct waiter *w, rouse_error *err)
 {
     int code = look_at_all(w, err);
     while (code == 0 && !is_over(w)) {
+        code = work_off_agenda(w, err);
+        if (code < 0)
+            break;
         if (w->wait->has_timeout && mono(w) >= w->deadline)
             return rouse_fail(err, ROUSE_ETIMEOUT, "not within %llu ms", (unsigned long long)w->wait->timeout_ms);
         code = sleep_once(w, err);

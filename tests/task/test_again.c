@@ -52,7 +52,8 @@ static rouse_task *ended_twice(struct scene *s, const char *id, rouse_status sta
 {
     rouse_task *task = NULL;
     assert_works(rouse_task_get(s->manager, "t", id, &task, &err));
-    assert_int_equal(task->status, status);
+    if (task->status != status)
+        fail_msg("'%s' is %s: %s", id, rouse_status_text(task->status), task->error ? task->error : "");
     assert_int_equal(scene_events(s, NULL, id), 2);
     return task;
 }
@@ -68,6 +69,34 @@ static void test_retry(void **state)
     assert_int_equal(end->ext.plan->attempt, 2);
     assert_string_equal(end->result, "{\"exit_code\":0,\"output_tail\":\"kept\\n\"}");
     rouse_task_free(end);
+    rouse_task_free(task);
+}
+
+/* Nobody is there: the reaper of the attempt that failed begins the next one. */
+static void test_retry_with_nobody_there(void **state)
+{
+    struct scene *s = *state;
+    char line[400], heard[32];
+    char *fifo = scene_fifo(s, "told");
+    snprintf(line, sizeof line, "test -e %s/second && { echo again >%s; exit 0; }; : >%s/second; exit 3", s->dir, fifo, s->dir);
+    rouse_task *task = start(s, line, (rouse_task_spec){.retry = {.max_attempts = 3, .backoff_ms = 10}});
+    scene_close(s);
+    scene_hear(fifo, heard, sizeof heard);
+    assert_string_equal(heard, "again");
+    scene_open(s);
+    rouse_task_free(scene_wait(s, task->task_id));
+    rouse_task_free(ended_twice(s, task->task_id, ROUSE_COMPLETED));
+    rouse_task_free(task);
+    free(fifo);
+}
+
+/* A plain wait drives what it waits for. */
+static void test_retry_while_somebody_waits(void **state)
+{
+    struct scene *s = *state;
+    rouse_task *task = start(s, "exit 1", (rouse_task_spec){.retry = {.max_attempts = 2, .backoff_ms = 10}});
+    rouse_task_free(scene_wait(s, task->task_id));
+    rouse_task_free(ended_twice(s, task->task_id, ROUSE_FAILED));
     rouse_task_free(task);
 }
 
@@ -147,6 +176,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_retry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_retry_with_nobody_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_retry_while_somebody_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_attempt_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_after, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_queue, set_up, tear_down),
