@@ -358,7 +358,7 @@ int main(void)
         BENCH_TEST(test_clock_jumps),
         BENCH_TEST(test_series),
         BENCH_TEST(test_deadline_and_delay),
-        {"test_queue in a directory", test_queue, bench_directory, bench_done, NULL},
+        BENCH_TEST(test_queue),
     };
     return check_run(tests, NULL, NULL);
 }
