@@ -33,7 +33,7 @@ typedef struct rouse_store_options { /* zero means default */
 /* Opens (and creates, mode 0700) the store. where: a directory, or "sqlite:PATH" of one, or NULL for $ROUSE_STORE, else
  * $XDG_STATE_HOME/rouse, else ~/.local/state/rouse. Returns rouse_store_close.
  * "memory:" is a new, empty store in this process's memory that only this handle reaches and that ends with it; it keeps
- * the last 10000 acknowledged events, and names a key's descriptor for as long as it holds a value of it.
+ * the last 1000 acknowledged events, and names a key's descriptor for as long as it holds a value of it.
  * ROUSE_ESTORE (not a store, corrupt, of a newer version, no rights, not a directory), ROUSE_EBUSY, ROUSE_ENOTFOUND,
  * ROUSE_EUNSUPPORTED (postgres://), ROUSE_EINVAL, ROUSE_ENOMEM. */
 ROUSE_API int rouse_store_open(const char *where, const rouse_store_options *options, rouse_store **ret_store,

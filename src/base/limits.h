@@ -63,7 +63,7 @@
 #define LIMIT_PROMPT (1u << 20)         /* one message of a user */
 #define LIMIT_INJECTED (64u << 10)      /* what one plugin puts behind a request */
 #define LIMIT_ROUNDS 100                /* default number of model calls in one go */
-#define LIMIT_ACKED_EVENTS 10000        /* acknowledged events that a store in memory keeps */
+#define LIMIT_ACKED_EVENTS 1000         /* acknowledged events that a store in memory keeps */
 #define LIMIT_INBOX_BATCH 256           /* events taken in by one commit */
 #define LIMIT_TOOLS 256                 /* tools of one agent */
 #define LIMIT_TOOL_CALLS 64             /* tool calls in one reply */

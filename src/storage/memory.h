@@ -46,9 +46,22 @@ struct memory_entry {
     struct memory_entry *newer, *older;         /* in the shelf */
     struct memory_entry *every_newer, *every_older; /* in the kind */
     struct memory_member *members;
+    struct memory_claim *claim; /* or NULL; it may have run out */
     bool live;
     bool fresh;   /* made by the commit that is going on: in no list yet */
     bool leaving; /* removed by it: still in all lists */
+    char name[];
+};
+
+struct memory_claim {
+    uint64_t until_ms; /* monotonic */
+    char holder[];
+};
+
+struct memory_lease {
+    struct memory_lease *next;
+    uint64_t epoch, until_ms;
+    const char *holder; /* in name's memory */
     char name[];
 };
 
@@ -58,6 +71,7 @@ struct memory_kind {
     struct ptree live; /* by seq */
     struct ptree_pool pool;
     struct memory_entry *newest, *oldest;
+    size_t count;
     char name[]; /* the key's */
 };
 
@@ -75,12 +89,13 @@ struct memory_shelf {
 };
 
 struct memory_event {
-    struct memory_link link; /* by id */
-    rouse_event event;       /* texts lie behind it */
+    struct memory_link link;    /* by id */
+    struct memory_link of_task; /* by (place, task) */
+    rouse_event event;          /* texts lie behind it */
     struct memory_place *place;
     struct memory_event *older, *newer;           /* of the thread */
     struct memory_event *every_older, *every_newer; /* of the store */
-    struct memory_event *acked_next;              /* acknowledged later than this one */
+    struct memory_event *acked_next, *acked_before; /* in order of acknowledgement */
     bool acking;                                  /* by the commit that is going on */
 };
 
@@ -117,12 +132,16 @@ struct memory_store {
     const rouse_platform *platform;
     uint64_t seed; /* of hashes: nobody can prepare names that collide */
     uint64_t salts, seq, number, event_id;
-    struct memory_table places, entries, entries_any, groups, groups_any, events, messages, runs;
+    struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs;
     struct memory_kind *kinds;
     struct memory_event *oldest_event, *newest_event;
     struct memory_event *first_acked, *last_acked;
     size_t n_acked;
     struct memory_bell *bells;
+    struct memory_lease *leases;
+    uint64_t epoch;
+    uint64_t keep, older_ms; /* the retention */
+    bool ended;              /* an entry ended in the commit that is going on */
 };
 
 /* ---- finding and making: memory_store.c. NULL when out of memory, or from find_ when there is none ---- */
@@ -176,6 +195,23 @@ int memory_check(void *backend, storage_report *report, void *userdata, rouse_er
 int memory_bell_open(void *backend, int *ret_fd, rouse_error *err);
 void memory_bell_ring(struct memory_store *s);
 void memory_bells_done(struct memory_store *s);
+
+int memory_claim(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+int memory_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err);
+int memory_lease(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err);
+int memory_lease_release(void *backend, const char *name, uint64_t epoch, rouse_error *err);
+void memory_lease_drop(struct memory_store *s, struct memory_lease *lease);
+int memory_check_fence(const struct memory_store *s, const rouse_fence *fence, rouse_error *err);
+int memory_prune(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,
+                 rouse_error *err);
+int memory_set_retention(void *backend, uint64_t keep, uint64_t older_ms, rouse_error *err);
+int memory_retention(void *backend, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
+void memory_keep_limits(struct memory_store *s, uint64_t now_ms, struct storage_gone **gone);
+/* The events of an entry in its thread's inbox: the one behind after, NULL = the first. */
+struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry,
+                                     const struct memory_event *after);
+void memory_event_forget(struct memory_store *s, struct memory_event *event);
 
 /* ---- a change of values that is all or nothing: memory_change.c ---- */
 

@@ -261,8 +261,13 @@ static void publish_entry(struct memory_change *c, struct memory_shelf *shelf, s
     memory_set_live(entry, live);
     if (put->index_changed)
         memory_set_members(c->store, entry, put->members);
+    c->store->ended = c->store->ended || (!live && (was_live || entry->fresh));
     if (entry->fresh)
         memory_link_entry(c->store, entry);
+    if (entry->claim && !(live && storage_index(cell->key, cell->value).waiting)) {
+        free(entry->claim);
+        entry->claim = NULL;
+    }
     cell_unref(old);
 }
 

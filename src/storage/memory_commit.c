@@ -124,7 +124,7 @@ static void publish_state(struct committing *c)
 static struct memory_event *event_new(struct memory_store *s, const rouse_post *post, uint64_t now_ms)
 {
     struct memory_place *place = memory_want_place(s, post->thread, "");
-    if (!place || memory_table_reserve(&s->events, 1) < 0)
+    if (!place || memory_table_reserve(&s->events, 1) < 0 || memory_table_reserve(&s->task_events, 1) < 0)
         return NULL;
     struct memory_event *e = malloc(sizeof *e + size_of(post->task_id) + size_of(post->json));
     if (!e)
@@ -138,6 +138,25 @@ static struct memory_event *event_new(struct memory_store *s, const rouse_post *
     return e;
 }
 
+static uint64_t task_hash(const struct memory_place *place, const char *task_id)
+{
+    return memory_hash(place->salt + 1, task_id);
+}
+
+struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry,
+                                     const struct memory_event *after)
+{
+    const struct memory_place *place = entry->shelf->place;
+    struct memory_link *link = after ? memory_table_next(&after->of_task)
+                                     : memory_table_first(&s->task_events, task_hash(place, entry->name));
+    for (; link; link = memory_table_next(link)) {
+        struct memory_event *e = MEMORY_OF(struct memory_event, of_task, link);
+        if (e->place == place && strcmp(e->event.task_id, entry->name) == 0)
+            return e;
+    }
+    return NULL;
+}
+
 /* In the table at once, where nobody finds them before they are in a list: so room is there. */
 static int stage_posts(struct committing *c, rouse_error *err)
 {
@@ -149,6 +168,7 @@ static int stage_posts(struct committing *c, rouse_error *err)
             return rouse_fail_memory(err);
         e->event.id = ++c->event_id;
         memory_table_add(&c->s->events, &e->link, e->event.id);
+        memory_table_add(&c->s->task_events, &e->of_task, task_hash(e->place, e->event.task_id));
         *c->last_event = e;
         c->last_event = &e->newer;
         c->wrote = true;
@@ -198,13 +218,20 @@ static int stage_acks(struct committing *c, rouse_error *err)
     return 0;
 }
 
-static void forget_event(struct memory_store *s, struct memory_event *e)
+void memory_event_forget(struct memory_store *s, struct memory_event *event)
 {
+    struct memory_event *e = event;
     *(e->older ? &e->older->newer : &e->place->oldest_event) = e->newer;
     *(e->newer ? &e->newer->older : &e->place->newest_event) = e->older;
     *(e->every_older ? &e->every_older->every_newer : &s->oldest_event) = e->every_newer;
     *(e->every_newer ? &e->every_newer->every_older : &s->newest_event) = e->every_older;
+    if (e->event.acknowledged) {
+        *(e->acked_before ? &e->acked_before->acked_next : &s->first_acked) = e->acked_next;
+        *(e->acked_next ? &e->acked_next->acked_before : &s->last_acked) = e->acked_before;
+        s->n_acked--;
+    }
     memory_table_remove(&s->events, &e->link);
+    memory_table_remove(&s->task_events, &e->of_task);
     free(e);
 }
 
@@ -215,16 +242,13 @@ static void publish_acks(struct committing *c)
         struct memory_event *e = find_event(s, c->commit->acks[i]);
         e->acking = false;
         e->event.acknowledged = true;
+        e->acked_before = s->last_acked;
         *(s->last_acked ? &s->last_acked->acked_next : &s->first_acked) = e;
         s->last_acked = e;
         s->n_acked++;
     }
-    while (s->n_acked > LIMIT_ACKED_EVENTS) {
-        struct memory_event *first = s->first_acked;
-        s->first_acked = first->acked_next;
-        s->n_acked--;
-        forget_event(s, first);
-    }
+    while (s->n_acked > LIMIT_ACKED_EVENTS)
+        memory_event_forget(s, s->first_acked);
 }
 
 /* ---- the conversation ---- */
@@ -340,6 +364,8 @@ static int stage_run(struct committing *c, rouse_error *err)
     const struct memory_run *old = find_run(c->s, record->id);
     if (old && old->place != c->thread)
         return rouse_fail(err, ROUSE_ECONFLICT, "run '%s' is of another thread", record->id);
+    if (old && !storage_run_may_become(old->run.status, record->status))
+        return storage_fail_run(record, old->run.status, err);
     c->run_record = memory_table_reserve(&c->s->runs, 1) == 0 ? run_new(c->thread, record, c->now_ms) : NULL;
     if (!c->run_record)
         return rouse_fail_memory(err);
@@ -371,10 +397,14 @@ static int prepare(struct committing *c, rouse_error *err)
     rouse_commit *commit = c->commit;
     if (!commit->prepare)
         return 0;
-    if (c->s->number == UINT64_MAX)
+    uint64_t first = c->s->number, count = commit->n_numbers ? commit->n_numbers : 1;
+    if (count > LIMIT_NUMBERS)
+        return rouse_fail(err, ROUSE_ELIMIT, "a commit takes at most %d task numbers", LIMIT_NUMBERS);
+    if (count > UINT64_MAX - first)
         return rouse_fail(err, ROUSE_ELIMIT, "no task number is left");
     c->wrote = true;
-    int code = commit->prepare(commit->userdata, c->s->number++, commit, err);
+    c->s->number += count;
+    int code = commit->prepare(commit->userdata, first, commit, err);
     return code < 0 ? code : 0;
 }
 
@@ -394,6 +424,8 @@ static int stage(struct committing *c, rouse_error *err)
         code = storage_check_commit(c->keys, commit, err);
     if (code == 0 && (commit->n_posts > 0 || commit->n_acks > 0 || commit->run_record))
         c->now_ms = c->s->platform->now_ms(c->s->platform->userdata);
+    if (code == 0)
+        code = memory_check_fence(c->s, &commit->fence, err);
     if (code == 0)
         code = find_places(c, err);
     if (code == 0)
@@ -420,6 +452,7 @@ static void undo(struct committing *c)
     for (struct memory_event *e = c->events, *next; e; e = next) {
         next = e->newer;
         memory_table_remove(&c->s->events, &e->link);
+        memory_table_remove(&c->s->task_events, &e->of_task);
         free(e);
     }
     if (c->staged_change) {
@@ -448,6 +481,7 @@ int memory_commit(void *backend, const struct storage_keys *keys, rouse_commit *
         return code;
     }
     uint64_t before = c.thread->revision;
+    c.s->ended = false;
     publish_state(&c);
     publish_posts(&c);
     c.thread->n_messages += c.staged_messages;
@@ -456,6 +490,8 @@ int memory_commit(void *backend, const struct storage_keys *keys, rouse_commit *
     *ret_outcome = (struct storage_outcome){.before = before, .after = c.thread->revision, .wrote = c.wrote || c.applies};
     if (c.applies)
         ret_outcome->operations = rouse_batch_count(commit->batch);
+    if (c.s->ended && (c.s->keep || c.s->older_ms))
+        memory_keep_limits(c.s, c.s->platform->now_ms(c.s->platform->userdata), &ret_outcome->gone);
     if (ret_outcome->wrote)
         memory_bell_ring(c.s);
     return 0;

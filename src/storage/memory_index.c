@@ -27,6 +27,7 @@ void memory_entry_free(struct memory_store *s, struct memory_entry *entry)
     memory_table_remove(&s->entries, &entry->here);
     memory_table_remove(&s->entries_any, &entry->any);
     cell_unref(entry->cell);
+    free(entry->claim);
     free(entry);
 }
 
@@ -172,6 +173,7 @@ void memory_link_entry(struct memory_store *s, struct memory_entry *entry)
     entry->every_older = kind->newest;
     *(kind->newest ? &kind->newest->every_newer : &kind->oldest) = entry;
     kind->newest = entry;
+    kind->count++;
     entry->fresh = false;
 }
 
@@ -187,6 +189,7 @@ void memory_unlink_entry(struct memory_store *s, struct memory_entry *entry)
     shelf->count--;
     *(entry->every_older ? &entry->every_older->every_newer : &kind->oldest) = entry->every_newer;
     *(entry->every_newer ? &entry->every_newer->every_older : &kind->newest) = entry->every_older;
+    kind->count--;
     if (entry->live)
         ptree_remove(&kind->live, entry->seq, NULL, &kind->pool);
     memory_set_members(s, entry, NULL);

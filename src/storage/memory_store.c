@@ -159,6 +159,7 @@ static void free_entry(struct memory_entry *entry)
         entry->members = next;
     }
     cell_unref(entry->cell);
+    free(entry->claim);
     free(entry);
 }
 
@@ -195,6 +196,9 @@ void memory_close(void *backend)
     drain(&s->places, offsetof(struct memory_place, link), drop_place);
     memory_table_done(&s->entries_any);
     memory_table_done(&s->groups_any);
+    memory_table_done(&s->task_events);
+    while (s->leases)
+        memory_lease_drop(s, s->leases);
     while (s->kinds) {
         struct memory_kind *next = s->kinds->next;
         ptree_clear(&s->kinds->live);
@@ -287,6 +291,13 @@ static const struct storage_backend operations = {
     .inbox = memory_inbox,
     .messages = memory_messages,
     .last_run = memory_last_run,
+    .claim = memory_claim,
+    .unclaim = memory_unclaim,
+    .lease = memory_lease,
+    .lease_release = memory_lease_release,
+    .prune = memory_prune,
+    .set_retention = memory_set_retention,
+    .retention = memory_retention,
     .check = memory_check,
     .bell_open = memory_bell_open,
 };

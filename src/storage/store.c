@@ -51,7 +51,7 @@ int store_enter_to_write(rouse_store *store, rouse_error *err)
 int store_enter_to_keep(rouse_store *store, bool writes, rouse_error *err)
 {
     if (store && !store->ops->claim)
-        return rouse_fail(err, ROUSE_EUNSUPPORTED, "a store in memory has no claims, no leases and no pruning yet");
+        return rouse_fail(err, ROUSE_EUNSUPPORTED, "this kind of store has no claims, no leases and no pruning");
     return writes ? store_enter_to_write(store, err) : store_enter(store, err);
 }
 

@@ -8,7 +8,6 @@ struct backend {
     const char *name;
     const char *(*where)(const char *place); /* what to open, given an empty directory */
     bool durable;
-    bool no_keep; /* pending: claims, leases, fences, blocks of numbers, pruning. Then this is what is tested */
 };
 
 static const char *in_directory(const char *place)
@@ -30,9 +29,9 @@ static const char *in_memory(const char *place)
 }
 
 static const struct backend backends[] = {
-    {"sqlite", in_directory, true, false},
-    {"sqlite by scheme", with_scheme, true, false},
-    {"memory", in_memory, false, true},
+    {"sqlite", in_directory, true},
+    {"sqlite by scheme", with_scheme, true},
+    {"memory", in_memory, false},
 };
 
 int conformance_set_up(void **state)
@@ -159,14 +158,6 @@ int commit_prepared(struct fixture *f, struct preparing *p)
 #define N_BACKENDS (sizeof backends / sizeof *backends)
 
 /* Fails as soon as the backend has them: then its row is to say so. */
-static void test_no_keep(void **state)
-{
-    struct fixture *f = *state;
-    uint64_t a, b;
-    assert_failed(rouse_store_lease(f->store, "l", "h", 1, &a, &f->err), &f->err, ROUSE_EUNSUPPORTED, NULL);
-    assert_failed(rouse_store_retention(f->store, &a, &b, &f->err), &f->err, ROUSE_EUNSUPPORTED, NULL);
-}
-
 int conformance_run(const char *group, const struct CMUnitTest *tests, size_t count)
 {
     struct CMUnitTest *all = calloc(count * N_BACKENDS, sizeof *all);
@@ -176,8 +167,6 @@ int conformance_run(const char *group, const struct CMUnitTest *tests, size_t co
     for (size_t i = 0; i < count * N_BACKENDS; i++) {
         const struct backend *backend = &backends[i / count];
         all[i] = tests[i % count];
-        if (backend->no_keep && strcmp(group, "storage/store_keep") == 0)
-            all[i].test_func = test_no_keep;
         snprintf(names[i], sizeof names[i], "%s: %s", backend->name, tests[i % count].name);
         all[i].name = names[i];
         all[i].initial_state = (void *)(uintptr_t)backend;

@@ -1,0 +1,330 @@
+/* Queues, leases, and forgetting what is over. A claim looks at every live entry of the key and a prune at every finished one;
+ * the limits that keep themselves look at the oldest few, where the order of creation stands for that of ending. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "storage/memory.h"
+
+static uint64_t mono_ms(const struct memory_store *s)
+{
+    return s->platform->mono_ms(s->platform->userdata);
+}
+
+static uint64_t later(uint64_t now, uint64_t ms)
+{
+    return ms < UINT64_MAX - now ? now + ms : UINT64_MAX;
+}
+
+static int give(const struct memory_entry *e, storage_row_sink *sink, void *userdata, rouse_error *err)
+{
+    struct storage_row row = {.thread = e->shelf->place->thread, .run = e->shelf->place->run, .key = e->shelf->kind->name,
+                              .entry = e->name, .cell = e->cell};
+    return sink(userdata, &row, err);
+}
+
+/* ---- queues ---- */
+
+struct waiting {
+    struct memory_entry *entry;
+    int64_t priority;
+    struct memory_claim *claim; /* the new one */
+};
+
+static int compare_waiting(const void *a, const void *b)
+{
+    const struct waiting *x = a, *y = b;
+    if (x->priority != y->priority)
+        return x->priority > y->priority ? -1 : 1;
+    return x->entry->seq < y->entry->seq ? -1 : 1;
+}
+
+static bool is_claimed(const struct memory_entry *e, uint64_t now)
+{
+    return e->claim && e->claim->until_ms > now;
+}
+
+/* Fills next (room for every live entry) with what can be claimed; returns how many, and how many of the queue are held. */
+static size_t look_at_queue(const struct memory_kind *kind, const rouse_claim *claim, uint64_t now, struct waiting *next,
+                            uint64_t *ret_held)
+{
+    size_t count = 0;
+    *ret_held = 0;
+    for (size_t i = 0; i < ptree_count(&kind->live); i++) {
+        struct memory_entry *e = ptree_at(&kind->live, i)->owner;
+        rouse_index index = storage_index(e->cell->key, e->cell->value);
+        if (!index.queue || strcmp(index.queue, claim->queue) != 0)
+            continue;
+        if (!index.waiting || is_claimed(e, now))
+            ++*ret_held;
+        else if (!claim->thread || strcmp(claim->thread, e->shelf->place->thread) == 0)
+            next[count++] = (struct waiting){.entry = e, .priority = index.priority};
+    }
+    return count;
+}
+
+static int make_claim(struct waiting *w, const rouse_claim *claim, uint64_t now, rouse_error *err)
+{
+    size_t size = strlen(claim->holder) + 1;
+    w->claim = malloc(sizeof *w->claim + size);
+    if (!w->claim)
+        return rouse_fail_memory(err);
+    w->claim->until_ms = claim->lease_ms ? later(now, claim->lease_ms) : UINT64_MAX;
+    memcpy(w->claim->holder, claim->holder, size);
+    return 0;
+}
+
+static int claim_some(struct waiting *next, size_t count, const rouse_claim *claim, uint64_t now, storage_row_sink *sink,
+                      void *userdata, rouse_error *err)
+{
+    int code = 0;
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = make_claim(&next[i], claim, now, err);
+        if (code == 0)
+            code = give(next[i].entry, sink, userdata, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct memory_claim *unused = code == 0 ? next[i].entry->claim : next[i].claim;
+        if (code == 0)
+            next[i].entry->claim = next[i].claim;
+        free(unused);
+    }
+    return code;
+}
+
+int memory_claim(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
+                 rouse_error *err)
+{
+    const struct memory_store *s = backend;
+    const struct memory_kind *kind = memory_find_kind(s, key);
+    size_t live = kind ? ptree_count(&kind->live) : 0;
+    struct waiting *next = live > 0 ? calloc(live, sizeof *next) : NULL;
+    uint64_t now = mono_ms(s), held;
+    if (live == 0)
+        return 0;
+    if (!next)
+        return rouse_fail_memory(err);
+    size_t count = look_at_queue(kind, claim, now, next, &held);
+    if (count > 1)
+        qsort(next, count, sizeof *next, compare_waiting);
+    count = count < claim->limit ? count : claim->limit;
+    if (claim->max_held > 0) {
+        uint64_t room = held < claim->max_held ? claim->max_held - held : 0;
+        count = count < room ? count : (size_t)room;
+    }
+    int code = claim_some(next, count, claim, now, sink, userdata, err);
+    free(next);
+    return code;
+}
+
+int memory_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err)
+{
+    struct memory_store *s = backend;
+    const struct memory_place *place = memory_find_place(s, thread, "");
+    const struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
+    struct memory_entry *e = shelf ? memory_find_entry(s, shelf, entry) : NULL;
+    if (!e || !is_claimed(e, mono_ms(s)) || strcmp(e->claim->holder, holder) != 0)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "'%s' has no claim on '%s'", holder, entry);
+    free(e->claim);
+    e->claim = NULL;
+    memory_bell_ring(s);
+    return 0;
+}
+
+/* ---- leases ---- */
+
+static struct memory_lease *find_lease(const struct memory_store *s, const char *name)
+{
+    struct memory_lease *lease = s->leases;
+    while (lease && strcmp(lease->name, name) != 0)
+        lease = lease->next;
+    return lease;
+}
+
+int memory_lease(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err)
+{
+    struct memory_store *s = backend;
+    struct memory_lease *old = find_lease(s, name);
+    uint64_t now = mono_ms(s);
+    bool held = old && old->until_ms > now, mine = held && strcmp(old->holder, holder) == 0;
+    if (held && !mine)
+        return storage_fail_leased(name, old->holder, err);
+    if (mine) {
+        old->until_ms = later(now, ttl_ms);
+        *ret_epoch = old->epoch;
+        return 0;
+    }
+    size_t name_size = strlen(name) + 1, holder_size = strlen(holder) + 1;
+    struct memory_lease *lease = malloc(sizeof *lease + name_size + holder_size);
+    if (!lease)
+        return rouse_fail_memory(err);
+    if (old)
+        memory_lease_drop(s, old);
+    *lease = (struct memory_lease){.next = s->leases, .epoch = ++s->epoch, .until_ms = later(now, ttl_ms)};
+    memcpy(lease->name, name, name_size);
+    lease->holder = memcpy(lease->name + name_size, holder, holder_size);
+    s->leases = lease;
+    *ret_epoch = lease->epoch;
+    return 0;
+}
+
+void memory_lease_drop(struct memory_store *s, struct memory_lease *lease)
+{
+    struct memory_lease **at = &s->leases;
+    while (*at != lease)
+        at = &(*at)->next;
+    *at = lease->next;
+    free(lease);
+}
+
+int memory_lease_release(void *backend, const char *name, uint64_t epoch, rouse_error *err)
+{
+    struct memory_lease *lease = find_lease(backend, name);
+    if (!lease || lease->epoch != epoch)
+        return rouse_fail(err, ROUSE_ENOTFOUND, "lease '%s' is not held in epoch %llu", name, (unsigned long long)epoch);
+    memory_lease_drop(backend, lease);
+    return 0;
+}
+
+/* A lease that ran out and that nobody took since still fences: nobody else can have written in the meantime. */
+int memory_check_fence(const struct memory_store *s, const rouse_fence *fence, rouse_error *err)
+{
+    const struct memory_lease *lease = fence->lease ? find_lease(s, fence->lease) : NULL;
+    if (!fence->lease || (lease && lease->epoch == fence->epoch))
+        return 0;
+    return storage_fail_fence(fence, err);
+}
+
+/* ---- what to remove ---- */
+
+struct finished {
+    struct memory_entry *entry;
+    uint64_t ended_ms;
+};
+
+static int by_ending(const void *a, const void *b)
+{
+    const struct finished *x = a, *y = b;
+    if (x->ended_ms != y->ended_ms)
+        return x->ended_ms < y->ended_ms ? -1 : 1;
+    return x->entry->seq < y->entry->seq ? -1 : 1;
+}
+
+static bool is_unread(const struct memory_store *s, const struct memory_entry *e)
+{
+    for (const struct memory_event *v = memory_event_of(s, e, NULL); v; v = memory_event_of(s, e, v)) {
+        if (!v->event.acknowledged)
+            return true;
+    }
+    return false;
+}
+
+static void remove_entry(struct memory_store *s, struct memory_entry *e)
+{
+    struct memory_event *event;
+    while ((event = memory_event_of(s, e, NULL)) != NULL)
+        memory_event_forget(s, event);
+    memory_unlink_entry(s, e);
+}
+
+/* Oldest first: in one thread those created first, over all those that ended first. */
+static int gather_finished(const struct memory_shelf *shelf, const struct memory_kind *kind, struct finished **ret_items,
+                           size_t *ret_count, rouse_error *err)
+{
+    size_t all = shelf ? shelf->count : kind->count, count = 0;
+    struct finished *items = calloc(all + 1, sizeof *items);
+    if (!items)
+        return rouse_fail_memory(err);
+    for (struct memory_entry *e = shelf ? shelf->oldest : kind->oldest; e; e = shelf ? e->newer : e->every_newer) {
+        if (!e->live)
+            items[count++] = (struct finished){e, storage_index(e->cell->key, e->cell->value).ended_ms};
+    }
+    if (!shelf && count > 1)
+        qsort(items, count, sizeof *items, by_ending);
+    *ret_items = items;
+    *ret_count = count;
+    return 0;
+}
+
+/* Keeps, in items, what goes. */
+static size_t choose(const struct memory_store *s, const rouse_prune *p, struct finished *items, size_t count)
+{
+    uint64_t now = s->platform->now_ms(s->platform->userdata);
+    uint64_t before = p->older_ms > 0 && p->older_ms < now ? now - p->older_ms : 0;
+    size_t beyond = p->keep > 0 && count > p->keep ? count - (size_t)p->keep : 0, chosen = 0;
+    for (size_t i = 0; i < count && chosen < p->limit; i++) {
+        bool goes = p->all || i < beyond || items[i].ended_ms < before;
+        if (goes && (p->unread || !is_unread(s, items[i].entry)))
+            items[chosen++] = items[i];
+    }
+    return chosen;
+}
+
+int memory_prune(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,
+                 rouse_error *err)
+{
+    struct memory_store *s = backend;
+    const struct memory_kind *kind = memory_find_kind(s, key);
+    const struct memory_place *place = prune->thread ? memory_find_place(s, prune->thread, "") : NULL;
+    const struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
+    struct finished *items = NULL;
+    size_t count = 0;
+    if (!kind || (prune->thread && !shelf))
+        return 0;
+    int code = gather_finished(shelf, kind, &items, &count, err);
+    if (code < 0)
+        return code;
+    count = choose(s, prune, items, count);
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = give(items[i].entry, sink, userdata, err);
+    for (size_t i = 0; i < count && code == 0 && !prune->dry; i++)
+        remove_entry(s, items[i].entry);
+    free(items);
+    return code;
+}
+
+/* ---- the store's own limits ---- */
+
+int memory_set_retention(void *backend, uint64_t keep, uint64_t older_ms, rouse_error *err)
+{
+    struct memory_store *s = backend;
+    (void)err;
+    s->keep = keep;
+    s->older_ms = older_ms;
+    return 0;
+}
+
+int memory_retention(void *backend, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err)
+{
+    const struct memory_store *s = backend;
+    (void)err;
+    *ret_keep = s->keep;
+    *ret_older_ms = s->older_ms;
+    return 0;
+}
+
+/* Without memory to tell of it, an entry stays until the next time. */
+void memory_keep_limits(struct memory_store *s, uint64_t now_ms, struct storage_gone **gone)
+{
+    uint64_t before = s->older_ms > 0 && s->older_ms < now_ms ? now_ms - s->older_ms : 0;
+    size_t finished = 0;
+    if (s->keep == 0 && s->older_ms == 0)
+        return;
+    for (const struct memory_kind *kind = s->kinds; kind; kind = kind->next)
+        finished += kind->count - ptree_count(&kind->live);
+    size_t beyond = s->keep > 0 && finished > s->keep ? finished - (size_t)s->keep : 0, removed = 0, looked = 0;
+    for (struct memory_kind *kind = s->kinds; kind; kind = kind->next) {
+        for (struct memory_entry *e = kind->oldest, *next; e && looked < LIMIT_KEEPING_LOOK && removed < LIMIT_KEEPING; e = next) {
+            next = e->every_newer;
+            looked++;
+            if (e->live || *e->shelf->place->run || is_unread(s, e))
+                continue;
+            if (removed >= beyond && storage_index(e->cell->key, e->cell->value).ended_ms >= before)
+                break;
+            if (storage_gone_add(gone, e->shelf->place->thread, e->name, NULL) < 0)
+                return;
+            remove_entry(s, e);
+            removed++;
+        }
+    }
+}
