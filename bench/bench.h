@@ -71,5 +71,6 @@ void cmd_parked(void);
 void cmd_functions(void);
 void cmd_function_batches(void);
 void cmd_view(void);
+void cmd_waiters(void);
 
 #endif

@@ -179,3 +179,52 @@ void cmd_view(void)
     free(took);
     close_manager(manager, store);
 }
+
+/* ---- many waiters ---- */
+
+static void woken(int code, const rouse_task_list *list, void *userdata)
+{
+    size_t *count = userdata;
+    if (code != 0 || rouse_task_list_count(list) != 1)
+        bench_fail("waiters", "one was woken for nothing");
+    (*count)++;
+}
+
+/* Dispatches until there is nothing left to do. */
+static void settle(rouse_manager *manager, struct pollfd *poller)
+{
+    rouse_error err = {0};
+    while (poll(poller, 1, 200) > 0)
+        bench_check(rouse_manager_dispatch(manager, &err), "dispatch", &err);
+}
+
+void cmd_waiters(void)
+{
+    size_t n = (size_t)bench_number("n", 10000), count = 0;
+    rouse_store *store = NULL;
+    rouse_manager *manager = open_manager(&store);
+    char(*ids)[32] = bench_memory(n, sizeof *ids);
+    rouse_error err = {0};
+    struct pollfd poller = {.events = POLLIN};
+    bench_check(rouse_manager_fd(manager, &poller.fd, &err), "fd", &err);
+    start_parked(manager, ROUSE_KIND_EXTERNAL, n, ids);
+    for (size_t i = 0; i < n; i++) {
+        const char *id[] = {ids[i]};
+        const rouse_wait wait = {.thread = BENCH_THREAD, .ids = id, .count = 1};
+        bench_check(rouse_waiting_new(manager, &wait, woken, &count, NULL, &err), "wait", &err);
+    }
+    settle(manager, &poller);
+    double cpu = bench_cpu();
+    if (poll(&poller, 1, 2000) != 0)
+        bench_fail("waiters", "something to do while nothing happens");
+    bench_say("idle_ms", (bench_cpu() - cpu) * 1e3);
+    double from = bench_seconds();
+    end_parked(manager, n, ids);
+    while (count < n && poll(&poller, 1, 10000) > 0)
+        bench_check(rouse_manager_dispatch(manager, &err), "dispatch", &err);
+    bench_say("woken_s", bench_seconds() - from);
+    if (count != n)
+        bench_fail("waiters", "not all were woken");
+    free(ids);
+    close_manager(manager, store);
+}

@@ -32,6 +32,7 @@ static const struct {
     {"functions", cmd_functions},   /* n=: start, run, event received, one at a time */
     {"function-batches", cmd_function_batches},
     {"view", cmd_view},             /* n= samples= */
+    {"waiters", cmd_waiters},       /* n=: that many on as many tasks, in one process */
 };
 
 const char *bench_word(const char *name, const char *otherwise)
