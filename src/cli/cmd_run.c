@@ -14,7 +14,7 @@
 #include "cli/commands.h"
 #include "cli/feed.h"
 #include "cli/follow.h"
-#include "cli/process_options.h"
+#include "cli/run.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
 
@@ -23,16 +23,7 @@
 
 extern char **environ;
 
-struct run_options {
-    struct common common;
-    bool detach, session;
-    const char *name, *description, *ready_when, *cwd, *line;
-    struct duration timeout, idle_timeout;
-    struct texts env;
-    struct process_options process;
-};
-
-static const struct option_row rows[] = {
+const struct option_row run_rows[] = {
     {"detach", 'd', FLAG(struct run_options, detach), NULL, "print the id and return at once"},
     {"name", 'n', TEXT(struct run_options, name), "N", "a name to use instead of the id, as long as it runs"},
     {"description", 0, TEXT(struct run_options, description), "D", "what it is for; default: the command line"},
@@ -100,10 +91,10 @@ static int find_directory(const struct run_options *o, char out[PATH_MAX], rouse
 {
     if (!realpath(o->cwd ? o->cwd : ".", out)) {
         if (o->cwd)
-            return rouse_fail_errno(err, ROUSE_EINVAL, errno, "run: cannot use --cwd '%.120s'", o->cwd);
+            return rouse_fail_errno(err, ROUSE_EINVAL, errno, "cannot use --cwd '%.120s'", o->cwd);
         out[0] = '\0';
     } else if (o->cwd && access(out, X_OK) != 0) {
-        return rouse_fail_errno(err, ROUSE_EINVAL, errno, "run: cannot use --cwd '%.120s'", o->cwd);
+        return rouse_fail_errno(err, ROUSE_EINVAL, errno, "cannot use --cwd '%.120s'", o->cwd);
     } else if (!o->cwd && !utf8_is_valid(out, strlen(out))) {
         out[0] = '\0';
     }
@@ -139,10 +130,11 @@ static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_
         .session = o->session,
         .process = &asked.process,
     };
-    code = rouse_task_start(cli->manager, &spec, ret_task, err);
+    code = cli->command == &cmd_ensure ? rouse_task_ensure(cli->manager, &spec, ret_task, err)
+                                       : rouse_task_start(cli->manager, &spec, ret_task, err);
     process_options_free(&asked);
     free(env);
-    return code;
+    return code < 0 ? code : 0;
 }
 
 /* ---- in the foreground ---- */
@@ -267,7 +259,7 @@ static int report_failed_start(const rouse_task *task, bool json, rouse_error *e
     return task_exit_status(task);
 }
 
-static int run_task(struct cli *cli, const struct run_options *o, int signals, rouse_error *err)
+int run_task(struct cli *cli, const struct run_options *o, int signals, rouse_error *err)
 {
     rouse_task *task;
     int code = start(cli, o, &task, err);
@@ -275,7 +267,7 @@ static int run_task(struct cli *cli, const struct run_options *o, int signals, r
         return code;
     if (task->status == ROUSE_FAILED && task->error && task->ext.exit_code < 0 && task->ext.signal == 0)
         code = report_failed_start(task, o->common.json, err);
-    else if (!o->detach)
+    else if (!o->detach && cli->command != &cmd_ensure)
         code = attend(cli, task, o->common.json, signals, err);
     else if (o->common.json)
         code = task_print_json(task, err);
@@ -285,7 +277,7 @@ static int run_task(struct cli *cli, const struct run_options *o, int signals, r
     return code;
 }
 
-static int check_options(const struct cli *cli, const struct run_options *o, rouse_error *err)
+int run_check_options(const struct cli *cli, const struct run_options *o, rouse_error *err)
 {
     if (o->line && cli->count > 0)
         return cli_misuse(cli, err, "give a command or -c STRING, not both");
@@ -302,7 +294,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     const struct run_options *o = options;
     FD_AUTO int signals = -1;
-    int code = check_options(cli, o, err);
+    int code = run_check_options(cli, o, err);
     if (code == 0)
         code = cli_open(cli, false, err);
     if (code == 0 && !o->detach)
@@ -320,7 +312,7 @@ const struct command cmd_run = {
             "It has no input unless --stdin or --tty gives it some. A terminal given with --tty gets every key, Ctrl-C too; Ctrl-]\n"
             "leaves it running.\n"
             "DUR is 500ms, 2s, 5m, 1h, 1h30m; a plain number is seconds.",
-    .options = rows,
+    .options = run_rows,
     .options_size = sizeof(struct run_options),
     .examples = (const struct example[]){{"rouse run -- make -j8", "build, and leave with Ctrl-C while it goes on"},
                                          {"rouse run -d --name web --ready-when 'Serving' -- python3 -um http.server",

@@ -5,6 +5,7 @@
 
 const struct command *const cli_commands[] = {
     &cmd_run,
+    &cmd_ensure,
     &cmd_ls,
     &cmd_show,
     &cmd_logs,

@@ -338,6 +338,19 @@ def doctor_finds_what_is_wrong(place):
 
 
 @test
+def ensure_starts_one_however_many_ask(place):
+    asking = [place.start('ensure', '-n', 'web', 'sleep', '600', stdout=-1) for _ in range(8)]
+    answers = {a.communicate(timeout=60)[0] for a in asking}
+    equal([a.returncode for a in asking], [0] * 8)
+    equal(len(answers), 1)
+    equal(len(place.good('ls').out.splitlines()), 1)
+    record = place.good('ensure', '--json', '-n', 'web', 'false').json
+    equal((record['task_id'], record['status']), (answers.pop().decode().strip(), 'running'))
+    ran = place('ensure', 'true')
+    assert ran.status == 2 and 'no --name' in ran.err, ran
+
+
+@test
 def wait_for_a_tree_sees_what_it_starts_meanwhile(place):
     fifo = place.fifo('go')
     place.good('run', '-d', '-n', 'top', '-c', f'cat {fifo}; "$ROUSE_PROGRAM" run -d -n leaf -c "cat {fifo}; exit 3"')
