@@ -49,3 +49,10 @@ int proc_probe(int parent, const char *id, enum proc_state *ret_state, struct pr
     *ret_state = recorded ? PROC_ENDED : held ? PROC_ALIVE : PROC_LOST;
     return 0;
 }
+
+void proc_settle(int parent, const char *id)
+{
+    FD_AUTO int dir = proc_open_directory(parent, id, NULL);
+    if (dir >= 0)
+        fchmodat(dir, SHIM_EXIT, SHIM_SETTLED_MODE, 0);
+}

@@ -95,6 +95,8 @@ enum proc_state {
 };
 /* Looks; changes nothing. fill is set for PROC_ENDED. A malformed exit record counts as none. */
 int proc_probe(int parent, const char *id, enum proc_state *ret_state, struct proc_exit *fill, rouse_error *err);
+/* The ending is in the store: a supervisor that nobody has told so over its socket then spares itself the reaper. */
+void proc_settle(int parent, const char *id);
 /* Names this boot of the machine: 36 characters. A task started in another one has no processes. ROUSE_EIO. */
 #define PROC_BOOT_SIZE 37
 int proc_boot(char fill[PROC_BOOT_SIZE], rouse_error *err);

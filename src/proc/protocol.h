@@ -29,7 +29,7 @@ enum {
 #define SHIM_READY "ready"
 #define SHIM_WAITING "waiting"
 #define SHIM_EXIT "exit"
-#define SHIM_EXIT_TMP "exit.tmp"
+#define SHIM_SETTLED_MODE 0400 /* of exit, once the ending is in the store */
 
 /* Messages on ctl, a SOCK_SEQPACKET socket: one packet each, words separated by single spaces. */
 #define SHIM_SAY_HELLO "rouse-shim " /* + SHIM_PROTOCOL; comes first */

@@ -301,12 +301,19 @@ static void exec_reaper(struct shim *s)
     execvp(s->reaper[0], s->reaper);
 }
 
+/* Somebody took the ending in without ever listening: it had come before. */
+static bool is_settled(const struct shim *s)
+{
+    struct stat is;
+    return s->taken || (fstat(SHIM_FD_LOCK, &is) == 0 && (is.st_mode & 0777) == SHIM_SETTLED_MODE);
+}
+
 /* Whoever starts a short command and then waits for it comes to listen when it may be over already: a moment's patience costs
  * nothing, a reaper costs more than all the rest. */
 static void listen_for_starter(struct shim *s)
 {
     uint64_t until = s->begun + LIMIT_HEARD_MS;
-    while (!control_is_watched(s) && shim_now_ms() < until)
+    while (!control_is_watched(s) && !is_settled(s) && shim_now_ms() < until)
         turn(s, until);
 }
 
@@ -321,7 +328,7 @@ static void hand_over(struct shim *s)
     uint64_t until = shim_now_ms() + LIMIT_TAKEN_MS;
     while (!s->taken && control_is_watched(s) && shim_now_ms() < until)
         turn(s, until);
-    if (!s->taken && s->reaper)
+    if (s->reaper && !is_settled(s))
         exec_reaper(s);
 }
 

@@ -170,6 +170,8 @@ int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, r
     if (code == 0)
         code = commit_ending(m, thread, task, &end, err);
     manager_at(m, STEP_COMMITTED);
+    if (code >= 0 && state == PROC_ENDED)
+        proc_settle(m->tasks, task->task_id);
     buf_done(&e.result);
     return code;
 }

@@ -71,6 +71,20 @@ static void test_taken(void **state)
     assert_reaped(*state, NULL);
 }
 
+/* Who takes the ending in without having listened says so on the record: no reaper then. */
+static void test_settled_by_one_who_did_not_listen(void **state)
+{
+    struct place *p = *state;
+    const char *const reaper[] = {getenv("ROUSE_TEST_REAPER"), said_path(p), "bg_1", NULL};
+    struct proc_start start = start_of(ACTOR("exit", "0"));
+    start.reaper = reaper;
+    assert_int_equal(start_task(p, "bg_1", &start, NULL, NULL), 0);
+    while (probe(p, "bg_1") != PROC_ENDED)
+        continue;
+    proc_settle(p->tasks, "bg_1");
+    assert_reaped(p, NULL);
+}
+
 static void test_nobody_watches(void **state)
 {
     start_staying(*state, NULL);
@@ -261,7 +275,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_taken),
+        TEST(test_settled_by_one_who_did_not_listen), TEST(test_taken),
         TEST(test_nobody_watches),
         TEST(test_one_of_two_watchers),
         TEST(test_watcher_killed),
