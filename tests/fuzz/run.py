@@ -30,7 +30,8 @@ LINES = {
     'summary': [b'{"task_id":"bg_0",' + RECORD],
     'view': [b'{"tasks":{"bg_0":{"task_type":"t","description":"d","status":"running"}}}'],
     'clean': [b'a\rb\n', b'\x1b[31mred\x1b[0m\n', b'\x1b]0;title\x07x', b'ab\b\bc', b'\xff\xe2\x82', b'50%\r60%\r\n'],
-    'control': [b'watch\ntaken', b'cancel 15 5000 user stop it', b'cancel 9 0 agent ', b'cancel 99 1 x', b'watch\ncancel 2 1 u r'],
+    'control': [b'watch\ntaken', b'cancel 15 5000 user stop it', b'cancel 9 0 agent ', b'cancel 99 1 x', b'watch\ncancel 2 1 u r',
+                b'write abc\neof\nresize 24 80\nresize 0 -1'],
     'exit': [b'{"version":1,"exec_errno":0,"exit_code":-1,"signal":9,"core":false,"ended_by":"user","reason":"a\\u000ab\\"",'
              b'"started_at_ms":1,"ended_at_ms":2,"killed":0,"user_us":3,"system_us":4,"max_rss_kib":5,"cancelled":true,'
              b'"output":6,"lost":0'],
