@@ -1,5 +1,7 @@
 /* The store in memory is the model of every other: the same calls on both, at random, must give the same answers. Half of the
  * commits fail, some of them late, so that what they undo is compared as well. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,8 +211,67 @@ static void test_same_answers(void **state)
     place_remove(p.place);
 }
 
+/* ---- readers beside committers, in memory ---- */
+
+enum { READERS = 3, COMMITS = 2000 };
+
+struct reading {
+    rouse_store *store;
+    atomic_bool over;
+};
+
+/* Each commit adds one entry and one to the count: a snapshot shows both or neither. */
+static void *read_on(void *userdata)
+{
+    struct reading *r = userdata;
+    uint64_t last = 0;
+    while (!atomic_load(&r->over)) {
+        rouse_snapshot *s = NULL;
+        if (rouse_store_snapshot(r->store, "t", NULL, &s, NULL) < 0)
+            return NULL;
+        const long *count = rouse_snapshot_get(s, &count_key, NULL);
+        size_t entries = rouse_snapshot_count(s, &items_key);
+        uint64_t revision = rouse_snapshot_revision(s);
+        bool whole = revision >= last && (size_t)(count ? *count : 0) == entries && entries == revision;
+        const char *name;
+        if (entries > 0 && (!rouse_snapshot_at(s, &items_key, entries - 1, &name) || !rouse_snapshot_get(s, &items_key, name)))
+            whole = false;
+        rouse_snapshot_unref(s);
+        if (!whole)
+            return NULL;
+        last = revision;
+    }
+    return userdata;
+}
+
+static void test_readers_beside_commits(void **state)
+{
+    struct reading r = {.store = open_store("memory:")};
+    pthread_t readers[READERS];
+    rouse_error err = {0};
+    (void)state;
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_on, &r), 0);
+    for (int i = 0; i < COMMITS; i++) {
+        char entry[16];
+        snprintf(entry, sizeof entry, "bg_%d", i);
+        rouse_batch *batch = rouse_batch_new();
+        assert_fine(rouse_batch_add(batch, &items_key, item_put(entry, &(struct item){.live = true, .text = entry}), &err), &err);
+        assert_fine(rouse_batch_add(batch, &count_key, count_add(1), &err), &err);
+        assert_fine(rouse_store_commit(r.store, &(rouse_commit){.thread = "t", .batch = batch}, NULL, &err), &err);
+        rouse_batch_free(batch);
+    }
+    atomic_store(&r.over, true);
+    for (int i = 0; i < READERS; i++) {
+        void *result;
+        assert_int_equal(pthread_join(readers[i], &result), 0);
+        assert_non_null(result);
+    }
+    rouse_store_close(r.store);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_answers), cmocka_unit_test(test_readers_beside_commits)};
     return cmocka_run_group_tests_name("storage/model", tests, NULL, NULL);
 }

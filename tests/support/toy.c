@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "json/jtext.h"
 
-long toy_updates, toy_values;
+atomic_long toy_updates, toy_values;
 
 void *toy_update(const char *commands)
 {

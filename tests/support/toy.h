@@ -2,6 +2,8 @@
 #ifndef SUPPORT_TOY_H
 #define SUPPORT_TOY_H
 
+#include <stdatomic.h>
+
 #include "rouse/state.h"
 
 /* Updates of all: "=text" sets the scalar, "+name=text" puts an entry, "-name" removes one, "-" removes the scalar, "0"
@@ -11,6 +13,6 @@ void *toy_update(const char *commands); /* NULL = no memory */
 
 extern const rouse_key toy_scalar, toy_other, toy_map, toy_sum; /* toy_sum: a commutative scalar */
 
-extern long toy_updates, toy_values; /* alive: for finding leaks and double frees */
+extern atomic_long toy_updates, toy_values; /* alive: for finding leaks and double frees, in any thread */
 
 #endif
