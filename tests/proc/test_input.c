@@ -213,7 +213,7 @@ static void test_terminal(void **state)
 static void test_terminal_characters(void **state)
 {
     struct place *p = *state;
-    int fd = start_with(p, SHELL("cat; trap 'echo caught; exit 5' INT; echo over; while :; do sleep 1000; done"), PROC_INPUT_TTY);
+    int fd = start_with(p, SHELL("cat; trap 'echo caught; exit 5' INT; echo over; while :; do sleep 0.1; done"), PROC_INPUT_TTY);
     int watcher = connect_and_watch(p, "bg_1");
     await_news(watcher, PROC_NEWS_WAITING);
     assert_int_equal(proc_write_eof(fd, NULL), 0);

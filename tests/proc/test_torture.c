@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "support.h"
 
-#define ROUNDS 40
+#define ROUNDS 12
 
 static const char *const points[] = {"spawned",        "detached",       "before-command", "command-started",
                                      "reported",       "output",         "before-record",  "record-written",
@@ -117,7 +117,7 @@ static void test_random_kills(void **state)
     unsigned long seed = wanted ? strtoul(wanted, NULL, 10) : (unsigned long)time(NULL), begun = seed;
     time_t until = seconds ? time(NULL) + strtol(seconds, NULL, 10) : 0;
     unsigned before = count_descriptors();
-    print_message("TORTURE_SEED=%lu\n", begun);
+    print_message("# TORTURE_SEED=%lu\n", begun);
     for (int i = 0; i < ROUNDS || time(NULL) < until; i++) {
         const char *argv[14] = {getenv("ROUSE_TEST_ACTOR")};
         pid_t command = 0;
