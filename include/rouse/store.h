@@ -258,7 +258,7 @@ ROUSE_API int rouse_store_set_retention(rouse_store *store, uint64_t keep, uint6
 ROUSE_API int rouse_store_retention(rouse_store *store, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
 
 /* Called for each entry that a commit of this handle removed to keep those limits, on the committing thread, with no lock held.
- * ROUSE_ENOMEM. */
+ * hook NULL: those with this userdata are called no more. ROUSE_ENOMEM. */
 typedef void (*rouse_prune_hook)(const char *thread, const char *entry, void *userdata);
 ROUSE_API int rouse_store_on_prune(rouse_store *store, rouse_prune_hook hook, void *userdata, rouse_error *err);
 

@@ -411,6 +411,14 @@ ROUSE_API int rouse_task_tail(rouse_manager *manager, const char *task_id, size_
 ROUSE_API int rouse_task_reap(rouse_manager *manager, const char *task_id, rouse_error *err);
 ROUSE_API int rouse_task_recover(rouse_manager *manager, const char *thread, rouse_error *err);
 
+/* Forgets tasks that are over: their records, their events, their directories (rouse_store_prune says which, and how many at a
+ * time: call again until it returns 0, which also removes what a crash in the middle of it left). tell (may be NULL) is called
+ * for each, record Borrowed for the call. Returns how many. The errors of rouse_store_prune, and ROUSE_EIO. What the store
+ * removes to keep its own limits (rouse_store_set_retention) goes with its directories as long as a manager is there. */
+typedef void rouse_pruned(const rouse_task *task, void *userdata);
+ROUSE_API int rouse_task_prune(rouse_manager *manager, const rouse_prune *what, rouse_pruned *tell, void *userdata,
+                               rouse_error *err);
+
 /* ---- messages between agents (COMPAT section 11) ---- */
 
 typedef struct rouse_send {     /* exactly one of child, parent, agent_thread */

@@ -18,6 +18,7 @@ const struct command *const cli_commands[] = {
     &cmd_agent,
     &cmd_export,
     &cmd_import,
+    &cmd_prune,
     &cmd_doctor,
     &cmd_completion,
     &cmd_reap,

@@ -37,8 +37,11 @@ static void call_hooks(const struct storage_rider *r)
 static void tell_gone(const struct storage_rider *r)
 {
     for (const struct storage_gone *at = r->outcome.gone; at; at = at->next) {
-        for (const struct storage_prune_hook *hook = r->prune_hooks; hook; hook = hook->next)
-            hook->call(at->thread, at->entry, hook->userdata);
+        for (const struct storage_prune_hook *hook = r->prune_hooks; hook; hook = hook->next) {
+            rouse_prune_hook call = hook->call;
+            if (call)
+                call(at->thread, at->entry, hook->userdata);
+        }
     }
     storage_gone_free(r->outcome.gone);
 }

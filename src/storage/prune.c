@@ -90,14 +90,29 @@ int rouse_store_retention(rouse_store *store, uint64_t *ret_keep, uint64_t *ret_
     return 0;
 }
 
+static int end_hooks(rouse_store *store, const void *userdata, rouse_error *err)
+{
+    int code = store_enter(store, err);
+    if (code < 0)
+        return code;
+    for (struct storage_prune_hook *hook = store->prune_hooks; hook; hook = hook->next) {
+        if (hook->userdata == userdata)
+            hook->call = NULL;
+    }
+    store_leave(store);
+    return 0;
+}
+
 int rouse_store_on_prune(rouse_store *store, rouse_prune_hook call, void *userdata, rouse_error *err)
 {
+    if (!call)
+        return end_hooks(store, userdata, err);
     struct storage_prune_hook *hook = calloc(1, sizeof *hook);
     if (!hook)
         return rouse_fail_memory(err);
     hook->call = call;
     hook->userdata = userdata;
-    int code = call ? store_enter(store, err) : rouse_fail(err, ROUSE_EINVAL, "no hook");
+    int code = store_enter(store, err);
     if (code < 0) {
         free(hook);
         return code;

@@ -190,7 +190,7 @@ struct storage_plugin { /* what rouse_store_install brought */
 };
 
 struct storage_prune_hook {
-    rouse_prune_hook call;
+    _Atomic(rouse_prune_hook) call; /* NULL: no more */
     void *userdata;
     struct storage_prune_hook *next;
 };

@@ -147,6 +147,8 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
     if (code == 0)
         code = register_keys(m->store, err);
     if (code == 0)
+        code = rouse_store_on_prune(m->store, task_forget, m, err);
+    if (code == 0)
         code = owner_take(m, err);
     return code == 0 ? runtime_new(m, err) : code;
 }
@@ -179,6 +181,7 @@ void rouse_manager_free(rouse_manager *manager)
     if (!manager)
         return;
     waits_free(manager->waits);
+    rouse_store_on_prune(manager->store, NULL, manager, NULL);
     runtime_free(manager);
     owner_release(manager);
     fd_close(&manager->tasks);

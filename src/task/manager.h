@@ -68,6 +68,9 @@ int task_note_waiting(rouse_manager *m, const char *thread, const rouse_task *ta
 /* Reads what only the running process knows (stage, ready, output) into a running record that the caller owns. */
 void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
 
+/* A rouse_prune_hook: the directory of a task whose row is gone goes as well. */
+void task_forget(const char *thread, const char *id, void *manager);
+
 /* A list of tasks that it takes over on success, with what was found in each (or NULL). ROUSE_ENOMEM. */
 int task_list_of(rouse_task **tasks, size_t count, rouse_found *found, rouse_task_list **ret_list, rouse_error *err);
 
