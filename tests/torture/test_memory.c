@@ -281,6 +281,21 @@ static int op_send(struct set *s, rouse_error *err)
     return code;
 }
 
+static void no_done(int code, const rouse_task_list *list, void *userdata)
+{
+    (void)code, (void)list, (void)userdata;
+}
+
+static int op_waiting(struct set *s, rouse_error *err)
+{
+    const char *ids[] = {"named"};
+    rouse_wait wait = {.thread = "t", .ids = ids, .count = 1};
+    rouse_waiting *waiting = NULL;
+    int code = rouse_waiting_new(s->scene.manager, &wait, no_done, NULL, &waiting, err);
+    rouse_waiting_free(waiting);
+    return code;
+}
+
 static size_t count_running(struct set *s)
 {
     rouse_task_list *list = NULL;
@@ -319,7 +334,7 @@ static const struct operation {
     {"output", op_output, false},   {"recover", op_recover, false},
     {"view", op_view, false},       {"start", op_start, true},
     {"ensure", op_ensure, false},   {"cancel all", op_cancel_all, false},
-    {"send", op_send, false},
+    {"send", op_send, false},       {"waiting", op_waiting, false},
 };
 
 static void starve(struct set *s, const struct operation *op, enum fail_alloc how)
