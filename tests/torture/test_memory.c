@@ -281,6 +281,11 @@ static int op_send(struct set *s, rouse_error *err)
     return code;
 }
 
+static int op_forget(struct set *s, rouse_error *err)
+{
+    return rouse_task_prune(s->scene.manager, &(rouse_prune){.thread = "t", .keep = 1, .dry = true}, NULL, NULL, err);
+}
+
 static void no_done(int code, const rouse_task_list *list, void *userdata)
 {
     (void)code, (void)list, (void)userdata;
@@ -335,6 +340,7 @@ static const struct operation {
     {"view", op_view, false},       {"start", op_start, true},
     {"ensure", op_ensure, false},   {"cancel all", op_cancel_all, false},
     {"send", op_send, false},       {"waiting", op_waiting, false},
+    {"forget", op_forget, false},
 };
 
 static void starve(struct set *s, const struct operation *op, enum fail_alloc how)
