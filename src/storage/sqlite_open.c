@@ -200,7 +200,7 @@ static int open_directory(struct sqlite_store *s, const rouse_store_options *opt
 }
 
 /* What a store consists of besides the database, once that is known to be ours. */
-static int complete(struct sqlite_store *s, rouse_error *err)
+static int complete(struct sqlite_store *s, bool power, rouse_error *err)
 {
     char *tasks = storage_path(s->directory, "tasks");
     if (!tasks)
@@ -209,6 +209,12 @@ static int complete(struct sqlite_store *s, rouse_error *err)
     if (code == 0 && mkdir(tasks, 0700) < 0 && errno != EEXIST)
         code = fail_path(s, errno, "make the directory 'tasks' in", err);
     free(tasks);
+    /* The names of the files must outlive a power cut as well. */
+    if (code == 0 && power) {
+        FD_AUTO int fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) < 0)
+            code = fail_path(s, errno, "sync the directory of", err);
+    }
     return code;
 }
 
@@ -225,7 +231,7 @@ int sqlite_open(const char *directory, const rouse_store_options *options, const
     s->boot = read_boot();
     int code = open_directory(s, options, err);
     if (code == 0 && !options->read_only)
-        code = complete(s, err);
+        code = complete(s, options->durability == ROUSE_DURABLE_POWER, err);
     if (code < 0) {
         sqlite_close(s);
         return code;

@@ -581,6 +581,93 @@ static void check(const char *place, struct findings *f)
     rouse_store_close(store);
 }
 
+/* ---- an older version ---- */
+
+/* The statements of the first version, as it made its stores. */
+static const char version_1[] =
+    "CREATE TABLE thread(id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE entry("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, thread TEXT NOT NULL, run TEXT NOT NULL, key TEXT NOT NULL,"
+    "  entry TEXT NOT NULL, json TEXT NOT NULL, revision INTEGER NOT NULL, live INTEGER NOT NULL,"
+    "  name TEXT, parent TEXT, origin TEXT) STRICT;"
+    "CREATE UNIQUE INDEX entry_place ON entry(key, entry, thread, run);"
+    "CREATE INDEX entry_thread ON entry(thread, run, key);"
+    "CREATE INDEX entry_live ON entry(thread, run, key) WHERE live = 1;"
+    "CREATE INDEX entry_live_key ON entry(key) WHERE live = 1;"
+    "CREATE UNIQUE INDEX entry_live_name ON entry(thread, run, key, name) WHERE live = 1 AND name IS NOT NULL;"
+    "CREATE INDEX entry_name ON entry(key, name, thread) WHERE name IS NOT NULL;"
+    "CREATE INDEX entry_parent ON entry(key, parent) WHERE parent IS NOT NULL;"
+    "CREATE INDEX entry_origin ON entry(key, origin) WHERE origin IS NOT NULL;"
+    "CREATE TABLE inbox("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, thread TEXT NOT NULL, task_id TEXT NOT NULL, json TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL, acked_ms INTEGER) STRICT;"
+    "CREATE INDEX inbox_waiting ON inbox(thread) WHERE acked_ms IS NULL;"
+    "CREATE INDEX inbox_thread ON inbox(thread);"
+    "CREATE TABLE message("
+    "  thread TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL,"
+    "  json TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX message_place ON message(thread, seq);"
+    "CREATE UNIQUE INDEX message_id ON message(thread, id);"
+    "CREATE TABLE run("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, status TEXT NOT NULL,"
+    "  reason TEXT, json TEXT NOT NULL, updated_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX run_thread ON run(thread);"
+    "CREATE TABLE counter(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO counter(name, value) VALUES('task', 0);";
+
+static const char rows_of_version_1[] =
+    "UPDATE counter SET value = 7;"
+    "INSERT INTO thread(id, revision) VALUES('t', 4), ('u', 1);"
+    "INSERT INTO entry(thread, run, key, entry, json, revision, live, name) VALUES"
+    "  ('t', '', 'items', '', '', 1, 0, NULL), ('t', '', 'count', '', '5', 1, 1, NULL),"
+    "  ('t', '', 'items', 'bg_1', '{\"live\":true,\"name\":\"n\",\"parent\":\"\",\"run\":\"\",\"text\":\"a\"}', 2, 1, 'n'),"
+    "  ('t', '', 'items', 'bg_0', '{\"live\":false,\"name\":\"\",\"parent\":\"\",\"run\":\"\",\"text\":\"b\"}', 3, 0, NULL),"
+    "  ('u', '', 'items', '', '', 1, 0, NULL);"
+    "INSERT INTO inbox(thread, task_id, json, created_ms, acked_ms) VALUES"
+    "  ('t', 'bg_0', '{}', 1, 2), ('t', 'bg_1', '{}', 3, NULL), ('t', 'bg_2', '{}', 3, NULL);"
+    "DELETE FROM inbox WHERE id = 3;"
+    "PRAGMA application_id = 0x726f7573; PRAGMA user_version = 1;";
+
+static void test_version_1_is_brought_up(void **state)
+{
+    const char *place = *state;
+    rouse_error err = {0};
+    rouse_store *store = NULL;
+    char *json = NULL;
+    run_sql(place, version_1);
+    run_sql(place, rows_of_version_1);
+    rouse_store_options read_only = {.read_only = true};
+    assert_failed(rouse_store_open(place, &read_only, &store, &err), &err, ROUSE_ESTORE, NULL);
+    store = open_store(place);
+    assert_int_equal(read_count(store, "t"), 5);
+    assert_int_equal(read_revision(store, "t"), 4);
+    assert_fine(rouse_store_export(store, "t", NULL, &json, &err), &err);
+    assert_non_null(strstr(json, "\"items\":{\"tasks\":{\"bg_1\":{\"live\":true"));
+    free(json);
+    assert_fine(rouse_store_export(store, "u", NULL, &json, &err), &err);
+    assert_string_equal(json, "{\"revision\":1,\"extensions\":{\"items\":{\"tasks\":{}}}}");
+    free(json);
+    struct item named = {.live = true, .name = "n", .text = "x"};
+    assert_failed(put_item(store, "t", "bg_9", &named, &err), &err, ROUSE_ECONFLICT, NULL);
+    rouse_events *events = NULL;
+    assert_fine(rouse_store_inbox(store, "t", 0, true, 0, &events, &err), &err);
+    assert_int_equal(rouse_events_count(events), 2);
+    assert_true(rouse_events_at(events, 0)->acknowledged);
+    rouse_events_free(events);
+    rouse_post post = {"t", "", "{}"};
+    assert_fine(rouse_store_commit(store, &(rouse_commit){.thread = "t", .posts = &post, .n_posts = 1}, NULL, &err), &err);
+    assert_fine(rouse_store_inbox(store, "t", 3, true, 0, &events, &err), &err);
+    assert_int_equal(rouse_events_at(events, 0)->id, 4); /* 3 was given out once */
+    rouse_events_free(events);
+    assert_int_equal(pragma(store, "SELECT value FROM place WHERE id = 1"), 7);
+    rouse_store_close(store);
+    struct findings f;
+    assert_int_equal(chmod(place_at(place, "rouse.db"), 0600), 0);
+    assert_int_equal(chmod(place, 0700), 0);
+    check(place, &f);
+    assert_true(f.worst < 2);
+}
+
 static void test_doctor_finds(void **state)
 {
     const char *place = *state;
@@ -638,6 +725,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_durability, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_scans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds_damage, set_up, tear_down),
     };

@@ -182,6 +182,26 @@ static void test_runs(void **state)
     rouse_run_free(NULL);
 }
 
+static void test_runs_go_forward(void **state)
+{
+    static const char *const statuses[] = {"created", "running", "waiting", "done"};
+    static const char *const allowed[] = {"created running done", "running waiting done", "running waiting done", "done"};
+    struct fixture *f = *state;
+    char id[32];
+    for (size_t from = 0; from < 4; from++) {
+        for (size_t to = 0; to < 4; to++) {
+            snprintf(id, sizeof id, "r-%zu-%zu", from, to);
+            assert_fine(record_run(f, "t", id, statuses[from], NULL), &f->err);
+            int code = record_run(f, "t", id, statuses[to], NULL);
+            if (strstr(allowed[from], statuses[to]))
+                assert_fine(code, &f->err);
+            else
+                assert_failed(code, &f->err, ROUSE_ECONFLICT, NULL);
+        }
+    }
+    assert_failed(record_run(f, "t", "r", "paused", NULL), &f->err, ROUSE_EINVAL, NULL);
+}
+
 /* ---- the table ---- */
 
 static const struct CMUnitTest tests[] = {
@@ -191,6 +211,7 @@ static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_check_messages),
     CONFORMANCE_TEST(test_acknowledgement_and_message_are_one),
     CONFORMANCE_TEST(test_runs),
+    CONFORMANCE_TEST(test_runs_go_forward),
 };
 
 int main(void)
