@@ -20,9 +20,11 @@ extern "C" {
 #if defined(__GNUC__)
 #define ROUSE_API __attribute__((visibility("default")))
 #define ROUSE_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define ROUSE_MAYBE_UNUSED __attribute__((unused))
 #else
 #define ROUSE_API
 #define ROUSE_PRINTF(f, a)
+#define ROUSE_MAYBE_UNUSED
 #endif
 
 /* One row per code: X(name, value, text, exit status of the command, HTTP status, JSON-RPC code).

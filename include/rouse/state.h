@@ -132,19 +132,19 @@ ROUSE_API int rouse_snapshot_json(const rouse_snapshot *snapshot, const rouse_ke
  *   prefix_edit_get(edit, entry, ret_value, err)   in the reducer: rouse_edit_get
  *   prefix_edit_put(edit, entry, value, err)       in the reducer: rouse_edit_put; Takes value */
 #define ROUSE_KEY_TYPED(prefix, key, value_type, update_type)                                                           \
-    static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err)                          \
+    ROUSE_MAYBE_UNUSED static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err) \
     {                                                                                                                  \
         return rouse_batch_add(batch, &(key), update, err);                                                            \
     }                                                                                                                  \
-    static inline const value_type *prefix##_get(const rouse_snapshot *snapshot, const char *entry)                    \
+    ROUSE_MAYBE_UNUSED static inline const value_type *prefix##_get(const rouse_snapshot *snapshot, const char *entry) \
     {                                                                                                                  \
         return (const value_type *)rouse_snapshot_get(snapshot, &(key), entry);                                        \
     }                                                                                                                  \
-    static inline const value_type *prefix##_at(const rouse_snapshot *snapshot, size_t i, const char **ret_entry)      \
+    ROUSE_MAYBE_UNUSED static inline const value_type *prefix##_at(const rouse_snapshot *snapshot, size_t i, const char **ret_entry) \
     {                                                                                                                  \
         return (const value_type *)rouse_snapshot_at(snapshot, &(key), i, ret_entry);                                  \
     }                                                                                                                  \
-    static inline int prefix##_edit_get(rouse_edit *edit, const char *entry, const value_type **ret_value,             \
+    ROUSE_MAYBE_UNUSED static inline int prefix##_edit_get(rouse_edit *edit, const char *entry, const value_type **ret_value, \
                                         rouse_error *err)                                                              \
     {                                                                                                                  \
         const void *value;                                                                                             \
@@ -153,11 +153,11 @@ ROUSE_API int rouse_snapshot_json(const rouse_snapshot *snapshot, const rouse_ke
             *ret_value = (const value_type *)value;                                                                    \
         return code;                                                                                                   \
     }                                                                                                                  \
-    static inline int prefix##_edit_put(rouse_edit *edit, const char *entry, value_type *value, rouse_error *err)      \
+    ROUSE_MAYBE_UNUSED static inline int prefix##_edit_put(rouse_edit *edit, const char *entry, value_type *value, rouse_error *err) \
     {                                                                                                                  \
         return rouse_edit_put(edit, entry, value, err);                                                                \
     }                                                                                                                  \
-    static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err)
+    ROUSE_MAYBE_UNUSED static inline int prefix##_add(rouse_batch *batch, update_type *update, rouse_error *err)
 
 /* ---- keys for programs in other languages ----
  * A key whose values and updates are JSON text, with one callback as its reducer. Updates are added with
