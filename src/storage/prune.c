@@ -97,7 +97,7 @@ static int end_hooks(rouse_store *store, const void *userdata, rouse_error *err)
         return code;
     for (struct storage_prune_hook *hook = store->prune_hooks; hook; hook = hook->next) {
         if (hook->userdata == userdata)
-            hook->call = NULL;
+            atomic_store(&hook->call, (rouse_prune_hook)0);
     }
     store_leave(store);
     return 0;
