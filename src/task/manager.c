@@ -162,6 +162,7 @@ int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, 
     m->store = store;
     m->platform = rouse_store_platform(store);
     m->tasks = m->owners = m->owner_lock = -1;
+    pthread_mutex_init(&m->owner_guard, NULL);
     read_boot(m);
     int code = fill_manager(m, options ? options : &(rouse_manager_options){0}, err);
     if (code == 0 && !(options && options->no_recovery))
@@ -184,6 +185,7 @@ void rouse_manager_free(rouse_manager *manager)
     rouse_store_on_prune(manager->store, NULL, manager, NULL);
     runtime_free(manager);
     owner_release(manager);
+    pthread_mutex_destroy(&manager->owner_guard);
     fd_close(&manager->tasks);
     free(manager->shim);
     free(manager->rouse);

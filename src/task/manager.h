@@ -2,6 +2,8 @@
 #ifndef TASK_MANAGER_H
 #define TASK_MANAGER_H
 
+#include <pthread.h>
+
 #include "base/error.h"
 #include "proc/proc.h"
 #include "rouse/task.h"
@@ -28,6 +30,7 @@ struct rouse_manager {
     int tasks; /* <store>/tasks; -1: a store that has no directory, so there can be no processes */
     char owner[32]; /* this runtime's name (owner.c) */
     int owners, owner_lock; /* <store>/owners and our file in it; -1 until a function needs it */
+    pthread_mutex_t owner_guard; /* the two above, which any thread may be the first to need */
     char boot[40]; /* this boot of the machine, or "" */
     rouse_limits limits;
     struct runtime *runtime; /* bodies of functions (runtime.c) */

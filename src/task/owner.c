@@ -57,13 +57,15 @@ int owner_take(rouse_manager *m, rouse_error *err)
 
 int owner_lock(rouse_manager *m, rouse_error *err)
 {
-    if (is_private(m) || m->owner_lock >= 0)
+    if (is_private(m))
         return 0;
-    int code = take_lock(m, err);
+    pthread_mutex_lock(&m->owner_guard);
+    int code = m->owner_lock >= 0 ? 0 : take_lock(m, err);
     if (code < 0) {
         fd_close(&m->owner_lock);
         fd_close(&m->owners);
     }
+    pthread_mutex_unlock(&m->owner_guard);
     return code;
 }
 

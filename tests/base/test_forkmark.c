@@ -8,7 +8,7 @@
 /* What the function says in a child after fork. */
 static bool child_says(const struct forkmark *mark)
 {
-    int status;
+    int status = 0;
     pid_t child = fork();
     if (child == 0)
         _exit(forkmark_is_child(mark) ? 1 : 0);

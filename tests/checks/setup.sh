@@ -71,7 +71,7 @@ stub apt-get "echo \"\$*\" >>$work/log"
 row 'an apt that installs nothing' 1 '^setup: wrong system: still not usable' build
 claim 'all was asked for' grep -q 'install -y --no-install-recommends gcc libc6-dev .*libcmocka-dev' "$work/log"
 
-machine gcc make ninja python3 dpkg
+machine gcc make musl-gcc ninja python3 dpkg
 stub id 'echo 0'
 stub meson 'echo 1.0.1'
 stub pkg-config "[ -e $work/log ] || [ \"\$2\" != jansson ]"

@@ -52,7 +52,7 @@ struct racer {
     struct bench *b;
     int started;
     bool ensure;
-    char id[32];
+    char id[256]; /* or why there is none */
 };
 
 static void *race(void *data)
@@ -61,9 +61,10 @@ static void *race(void *data)
     rouse_task *task = NULL;
     rouse_task_spec spec = parked(r->ensure ? "one" : NULL);
     spec.key = r->ensure ? NULL : "one";
-    int code = r->ensure ? rouse_task_ensure(r->b->manager, &spec, &task, NULL) : rouse_task_start(r->b->manager, &spec, &task, NULL);
+    rouse_error err = {0};
+    int code = r->ensure ? rouse_task_ensure(r->b->manager, &spec, &task, &err) : rouse_task_start(r->b->manager, &spec, &task, &err);
     r->started = code == 0;
-    snprintf(r->id, sizeof r->id, "%s", task ? task->task_id : "none");
+    snprintf(r->id, sizeof r->id, "%s", task ? task->task_id : err.message);
     rouse_task_free(task);
     return NULL;
 }
