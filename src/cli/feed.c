@@ -122,6 +122,9 @@ static void discard(struct feed *f)
     free(f);
 }
 
+/* A thread that sleeps in a read cannot be called back; what it uses is there until the program ends. */
+static struct feed *volatile feeding;
+
 int feed_begin(struct cli *cli, const rouse_task *task, struct feed **ret_feed, rouse_error *err)
 {
     struct feed *f = calloc(1, sizeof *f);
@@ -136,7 +139,7 @@ int feed_begin(struct cli *cli, const rouse_task *task, struct feed **ret_feed, 
         discard(f);
         return code;
     }
-    *ret_feed = f;
+    *ret_feed = feeding = f;
     return 0;
 }
 

@@ -16,7 +16,6 @@ static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
     scene_init(s);
-    scene_open(s);
     *state = s;
     return 0;
 }
