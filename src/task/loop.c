@@ -24,17 +24,14 @@ static int add_fd(int epoll, int fd)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int open_loop(rouse_manager *m, struct runtime *r, rouse_error *err)
+static int open_loop(rouse_manager *m, struct runtime *r, int waits, rouse_error *err)
 {
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     r->wake = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (r->epoll < 0 || r->wake < 0 || r->timer < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot make a descriptor to wait for");
-    int waits = -1;
     int code = rouse_store_bell_open(m->store, &r->bell, err);
-    if (code == 0)
-        code = waits_fd(m->waits, &waits, err);
     if (code < 0)
         return code;
     if (add_fd(r->epoll, r->wake) != 0 || add_fd(r->epoll, r->timer) != 0 || add_fd(r->epoll, r->bell) != 0 ||
@@ -46,8 +43,13 @@ static int open_loop(rouse_manager *m, struct runtime *r, rouse_error *err)
 int rouse_manager_fd(rouse_manager *manager, int *ret_fd, rouse_error *err)
 {
     struct runtime *r = manager->runtime;
+    int waits = -1;
+    int code = waits_fd(manager->waits, &waits, err); /* before the lock: who looks at waits ends tasks, which takes it */
+    if (code < 0)
+        return code;
     pthread_mutex_lock(&r->lock);
-    int code = r->epoll >= 0 ? 0 : open_loop(manager, r, err);
+    if (r->epoll < 0)
+        code = open_loop(manager, r, waits, err);
     if (code < 0) {
         fd_close(&r->epoll);
         fd_close(&r->wake);
