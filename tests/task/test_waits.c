@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rouse/work.h"
 #include "support/check.h"
@@ -242,20 +241,6 @@ static void test_a_tree(void **state)
     rouse_task_free(leaf);
 }
 
-static double cpu_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static double wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static void start_many(struct scene *s, rouse_task **tasks)
 {
     const rouse_task_spec spec = {.thread = "t", .kind = ROUSE_KIND_FUNCTION, .description = "parked"};
@@ -291,17 +276,11 @@ static void test_ten_thousand(void **state)
         assert_int_equal(rouse_waiting_new(s->manager, &wait, count, &calls, NULL, NULL), 0);
     }
     settle(s);
-    double cpu = cpu_ms();
     struct pollfd p = {.fd = descriptor(s), .events = POLLIN};
     assert_int_equal(poll(&p, 1, 300), 0);
-    assert_true(cpu_ms() - cpu < 5);
     assert_int_equal(calls, 0);
     end_many(s, tasks);
-    double wall = wall_ms();
     loop(s, &calls, MANY);
-    wall = wall_ms() - wall;
-    print_message("# %d waits woken in %.0f ms\n", MANY, wall);
-    assert_true(wall < 2000);
     for (size_t i = 0; i < MANY; i++)
         rouse_task_free(tasks[i]);
     free(tasks);
