@@ -107,6 +107,7 @@ static void take_write(struct shim *s, struct listener *l, const char *bytes, si
     ssize_t n = input_take(s, bytes, len);
     l->wants_room = n >= 0 && (size_t)n < len;
     answer(l, n);
+    input_tell_room(s); /* what was taken may have gone to a command that has just begun to read */
 }
 
 static void take_resize(struct shim *s, struct listener *l, const char *at)

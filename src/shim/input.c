@@ -37,6 +37,12 @@ bool input_has_more(const struct shim *s)
     return s->input.fd >= 0 && s->input.len > 0;
 }
 
+void input_tell_room(struct shim *s)
+{
+    if (s->input.len <= LIMIT_INPUT / 2)
+        control_tell_room(s);
+}
+
 void input_give(struct shim *s)
 {
     struct input *in = &s->input;
@@ -54,10 +60,10 @@ void input_give(struct shim *s)
         in->from += (size_t)n;
         in->len -= (size_t)n;
     }
-    if (in->len < before)
+    if (in->len < before) {
         input_stir(s);
-    if (in->len < before && in->len <= LIMIT_INPUT / 2)
-        control_tell_room(s);
+        input_tell_room(s);
+    }
     if (in->len == 0 && in->ends && in->terminal < 0 && in->fd >= 0)
         close_input(s);
 }

@@ -109,6 +109,7 @@ bool input_end(struct shim *s);
 bool input_resize(struct shim *s, unsigned rows, unsigned columns);
 bool input_has_more(const struct shim *s);
 void input_give(struct shim *s);
+void input_tell_room(struct shim *s); /* says it to those who wait for it, when there is */
 /* The command did something: it does not wait, but may begin to. */
 void input_stir(struct shim *s);
 /* Looks, when it is time to, whether the command waits. Looks are few: each pause is longer than the one before. */

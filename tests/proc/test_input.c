@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -81,7 +82,11 @@ static void test_a_slow_reader(void **state)
     static char much[LIMIT_INPUT * 4];
     size_t taken = 0, all;
     memset(much, 'x', sizeof much);
-    int fd = start_with(p, SHELL("trap 'exec wc -c' USR1; echo up; while :; do sleep 1000 & wait; done"), PROC_INPUT_PIPE);
+    char go[sizeof p->path + 3];
+    snprintf(go, sizeof go, "%s/go", p->path);
+    assert_int_equal(mkfifo(go, 0600), 0);
+    int fd = start_with(p, (const char *const[]){"/bin/sh", "-c", "echo up; read x < \"$0\"; exec wc -c", go, NULL},
+                        PROC_INPUT_PIPE);
     int watcher = connect_and_watch(p, "bg_1");
     await_news(watcher, PROC_NEWS_READY);
     assert_int_equal(proc_write(fd, much, sizeof much, &taken, NULL), 0);
@@ -89,7 +94,7 @@ static void test_a_slow_reader(void **state)
     all = taken;
     assert_int_equal(proc_write(fd, much, 1, &taken, NULL), 0);
     assert_int_equal(taken, 0);
-    assert_int_equal(proc_cancel(watcher, SIGUSR1, 600000, "user", "", NULL), 0); /* not to end it, but to make it read */
+    close(open(go, O_WRONLY | O_CLOEXEC)); /* it reads from now on */
     await_news(fd, PROC_NEWS_ROOM);
     assert_int_equal(give(fd, "yz"), 2);
     assert_int_equal(proc_write_eof(fd, NULL), 0);
@@ -99,6 +104,26 @@ static void test_a_slow_reader(void **state)
     char expected[64];
     snprintf(expected, sizeof expected, "%zu\n", all + 2);
     assert_non_null(strstr(output_of(p, "bg_1"), expected));
+}
+
+/* Who was refused a part hears of room however soon there is some again. */
+static void test_a_quick_reader(void **state)
+{
+    struct place *p = *state;
+    static char much[LIMIT_INPUT * 4];
+    size_t all = 0;
+    memset(much, 'x', sizeof much);
+    int fd = start_with(p, SHELL("exec wc -c"), PROC_INPUT_PIPE);
+    for (size_t taken; all < 20 * sizeof much; all += taken) {
+        assert_int_equal(proc_write(fd, much, sizeof much, &taken, NULL), 0);
+        if (taken < sizeof much)
+            await_news(fd, PROC_NEWS_ROOM);
+    }
+    assert_int_equal(proc_write_eof(fd, NULL), 0);
+    char expected[64];
+    assert_int_equal(end_it(p, fd).exit_code, 0);
+    snprintf(expected, sizeof expected, "%zu\n", all);
+    assert_string_equal(output_of(p, "bg_1"), expected);
 }
 
 static void test_no_input(void **state)
@@ -167,12 +192,16 @@ static void test_waiting_for_input(void **state)
     check_waiting(*state, SHELL(script), PROC_INPUT_PIPE);
     check_waiting(*state, SHELL(script), PROC_INPUT_TTY);
     check_waiting(*state, SHELL("sh -c \"read a; read b; echo got \\$a \\$b\"; true"), PROC_INPUT_PIPE);
-    check_waiting(*state, (const char *const[]){"python3", "-c", "import select\n"
-                              "r = []\n"
-                              "while len(r) < 2:\n"
-                              "    select.select([0], [], [])\n"
-                              "    r.append(input())\n"
-                              "print('got', *r)", NULL}, PROC_INPUT_PIPE);
+    check_waiting(*state,
+                  (const char *const[]){"python3", "-c",
+                                        "import select\n"
+                                        "r = []\n"
+                                        "while len(r) < 2:\n"
+                                        "    select.select([0], [], [])\n"
+                                        "    r.append(input())\n"
+                                        "print('got', *r)",
+                                        NULL},
+                  PROC_INPUT_PIPE);
 }
 
 /* Silent, but at work or asleep: nobody is told that it waits. */
@@ -197,8 +226,9 @@ static void test_not_waiting(void **state)
 static void test_terminal(void **state)
 {
     struct place *p = *state;
-    int fd = start_with(p, SHELL("test -t 0 && test -t 1 && test -t 2 && stty size </dev/tty; read a; stty size; exit 3"),
-                        PROC_INPUT_TTY);
+    int fd =
+        start_with(p, SHELL("test -t 0 && test -t 1 && test -t 2 && stty size </dev/tty; read a; stty size; exit 3"),
+                   PROC_INPUT_TTY);
     int watcher = connect_and_watch(p, "bg_1");
     await_news(watcher, PROC_NEWS_WAITING);
     assert_int_equal(proc_resize(fd, 7, 11, NULL), 0);
@@ -213,7 +243,8 @@ static void test_terminal(void **state)
 static void test_terminal_characters(void **state)
 {
     struct place *p = *state;
-    int fd = start_with(p, SHELL("cat; trap 'echo caught; exit 5' INT; echo over; while :; do sleep 0.1; done"), PROC_INPUT_TTY);
+    int fd = start_with(p, SHELL("cat; trap 'echo caught; exit 5' INT; echo over; while :; do sleep 0.1; done"),
+                        PROC_INPUT_TTY);
     int watcher = connect_and_watch(p, "bg_1");
     await_news(watcher, PROC_NEWS_WAITING);
     assert_int_equal(proc_write_eof(fd, NULL), 0);
@@ -231,8 +262,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_write_and_end),        TEST(test_two_writers), TEST(test_a_slow_reader), TEST(test_no_input),
-        TEST(test_a_reader_that_closes), TEST(test_not_waiting), TEST(test_terminal),      TEST(test_terminal_characters),
+        TEST(test_write_and_end),     TEST(test_two_writers), TEST(test_a_slow_reader),
+        TEST(test_a_quick_reader),    TEST(test_no_input),    TEST(test_a_reader_that_closes),
+        TEST(test_not_waiting),       TEST(test_terminal),    TEST(test_terminal_characters),
         TEST(test_waiting_for_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
