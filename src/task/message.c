@@ -168,6 +168,21 @@ static int refuse(rouse_receipt *receipt, const char *error, const char *why, co
     return 0;
 }
 
+/* A sub-agent whose run is over reads nothing any more, though its process is not gone yet (COMPAT B88). One that is tried again
+ * is about to begin another run. */
+static int check_reads(rouse_manager *m, const rouse_task *task, const char *thread, rouse_receipt *receipt, rouse_error *err)
+{
+    rouse_run *run;
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    int code = plan && plan->max_attempts > 1 ? ROUSE_ENOTFOUND : rouse_store_last_run(m->store, thread, &run, err);
+    if (code < 0)
+        return code == ROUSE_ENOTFOUND ? 0 : code;
+    if (strcmp(run->status, "done") == 0)
+        refuse(receipt, "recipient_unavailable", "sub-agent inbox closed", "");
+    rouse_run_free(run);
+    return 0;
+}
+
 /* COMPAT B88, B91, B95 */
 static int route_to_child(rouse_manager *m, const rouse_send *send, struct route *fill, rouse_receipt *receipt, rouse_error *err)
 {
@@ -185,8 +200,9 @@ static int route_to_child(rouse_manager *m, const rouse_send *send, struct route
         refuse(receipt, "recipient_unavailable", "task has no inbox (not a sub-agent)", "");
     snprintf(fill->thread, sizeof fill->thread, "%s/%s", send->thread, task->task_id);
     snprintf(fill->task_id, sizeof fill->task_id, "%s", task->task_id);
+    code = receipt->error ? 0 : check_reads(m, task, fill->thread, receipt, err);
     rouse_task_free(task);
-    return 0;
+    return code;
 }
 
 static int route_to_parent(rouse_manager *m, const rouse_send *send, struct route *fill, rouse_receipt *receipt, rouse_error *err)
