@@ -147,13 +147,13 @@ static uint64_t sweep_survivors(rouse_manager *m, const char *id)
 
 int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
-    enum proc_state state;
+    enum proc_state state = PROC_GONE; /* in a store in memory: what was imported as running has no process */
     struct proc_exit exit;
     if (!task_is_process(task))
         return work_take_in(m, thread, task, err);
     if (record_is_waiting(&task->ext))
         return 0;
-    int code = proc_probe(m->tasks, task->task_id, &state, &exit, err);
+    int code = m->tasks < 0 ? 0 : proc_probe(m->tasks, task->task_id, &state, &exit, err);
     if (code < 0 || state == PROC_ALIVE)
         return code;
     manager_at(m, STEP_SEEN);

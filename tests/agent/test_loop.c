@@ -225,7 +225,7 @@ static void interrupt_when_waiting(struct stage *s)
 }
 
 /* An interrupt while asleep leaves the run waiting; the resumed one goes on under the same id and counts on. */
-static void test_interrupted_sleep_and_resume(void **state)
+static void defect_28_a_resumed_run_counts_on(void **state)
 {
     (void)state;
     struct stage s;
@@ -266,7 +266,7 @@ static void test_prompt_continues_a_waiting_run(void **state)
 }
 
 /* DEFECTS 4: what ends after the run did is told by the next one, before the user's words. */
-static void test_event_after_the_end(void **state)
+static void defect_04_an_event_after_the_end_is_told(void **state)
 {
     (void)state;
     struct stage s;
@@ -285,18 +285,21 @@ static void test_event_after_the_end(void **state)
     stage_done(&s);
 }
 
-/* The same without a prompt: the event alone starts a new run. */
-static void test_event_starts_a_run(void **state)
+/* The same without a prompt: the events alone start a new run, one for all of them, which asks the model once. */
+static void defect_21_events_start_one_run(void **state)
 {
     (void)state;
     struct stage s;
     stage_init(&s, "{\"turns\":[{\"say\":\"bye\"},{\"expect\":[\"kind=\\\"completed\\\"\"],\"say\":\"I see.\"}]}");
     rouse_agent_result *first = stage_run(&s, "hello", "done", "natural");
-    rouse_task *task = scene_start(&s.scene, NULL, "true");
-    rouse_task_free(scene_wait(&s.scene, task->task_id));
-    rouse_task_free(task);
+    for (int i = 0; i < 3; i++) {
+        rouse_task *task = scene_start(&s.scene, NULL, "true");
+        rouse_task_free(scene_wait(&s.scene, task->task_id));
+        rouse_task_free(task);
+    }
     rouse_agent_result *second = stage_run(&s, NULL, "done", "natural");
     assert_string_not_equal(first->run_id, second->run_id);
+    assert_int_equal(second->steps, 1);
     stage_check(&s);
     rouse_agent_result_free(first);
     rouse_agent_result_free(second);
@@ -304,7 +307,7 @@ static void test_event_starts_a_run(void **state)
 }
 
 /* DEFECTS 8: another thread's task ends: this thread is not told. */
-static void test_events_of_other_threads(void **state)
+static void defect_08_events_of_other_threads_stay_there(void **state)
 {
     (void)state;
     struct stage s;
@@ -319,7 +322,7 @@ static void test_events_of_other_threads(void **state)
 }
 
 /* DEFECTS 24: text of a task cannot end its block or pose as another. */
-static void test_hostile_result(void **state)
+static void defect_24_a_hostile_result_stays_in_its_block(void **state)
 {
     (void)state;
     struct stage s;
@@ -341,7 +344,7 @@ static void test_hostile_result(void **state)
 /* ---- the view ---- */
 
 /* Shown when it changed, and at the first request of a process; silent otherwise. */
-static void test_view_is_shown_when_it_changed(void **state)
+static void defect_16_the_view_is_shown_when_it_changed(void **state)
 {
     (void)state;
     struct stage s;
@@ -477,13 +480,13 @@ int main(void)
         cmocka_unit_test(test_response_is_this_runs),
         cmocka_unit_test(test_event_during_a_step),
         cmocka_unit_test(test_foreground_wait),
-        cmocka_unit_test(test_interrupted_sleep_and_resume),
+        cmocka_unit_test(defect_28_a_resumed_run_counts_on),
         cmocka_unit_test(test_prompt_continues_a_waiting_run),
-        cmocka_unit_test(test_event_after_the_end),
-        cmocka_unit_test(test_event_starts_a_run),
-        cmocka_unit_test(test_events_of_other_threads),
-        cmocka_unit_test(test_hostile_result),
-        cmocka_unit_test(test_view_is_shown_when_it_changed),
+        cmocka_unit_test(defect_04_an_event_after_the_end_is_told),
+        cmocka_unit_test(defect_21_events_start_one_run),
+        cmocka_unit_test(defect_08_events_of_other_threads_stay_there),
+        cmocka_unit_test(defect_24_a_hostile_result_stays_in_its_block),
+        cmocka_unit_test(defect_16_the_view_is_shown_when_it_changed),
         cmocka_unit_test(test_view_key),
         cmocka_unit_test(test_second_agent_is_refused),
         cmocka_unit_test(test_commits_are_fenced),

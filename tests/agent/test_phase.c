@@ -124,7 +124,7 @@ static const struct {
     {ROUSE_AFTER_INFERENCE, &exclusive_key, &commutative_key, "l", "r", 1, ""},
 };
 
-static void test_merging(void **state)
+static void defect_20_hooks_return_data(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(merges); i++) {
@@ -161,7 +161,7 @@ static void test_overlap_where_updates_join(void **state)
 }
 
 /* A task's commit between a hook's snapshot and its own commit does no harm; a base that was named and moved is tried again. */
-static void test_disturbed(void **state)
+static void defect_19_disturbed_hooks(void **state)
 {
     (void)state;
     for (int based = 0; based < 2; based++) {
@@ -327,8 +327,8 @@ static void test_same_tool_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merging),         cmocka_unit_test(test_overlap_where_updates_join),
-        cmocka_unit_test(test_disturbed),       cmocka_unit_test(test_failing_hook),
+        cmocka_unit_test(defect_20_hooks_return_data),         cmocka_unit_test(test_overlap_where_updates_join),
+        cmocka_unit_test(defect_19_disturbed_hooks),       cmocka_unit_test(test_failing_hook),
         cmocka_unit_test(test_order),           cmocka_unit_test(test_gate),
         cmocka_unit_test(test_injection),       cmocka_unit_test(test_misplaced),
         cmocka_unit_test(test_same_tool_twice),

@@ -510,7 +510,7 @@ static void test_durability(void **state)
 }
 
 /* Every way to ask has an index: nothing sorts, and nothing but the list of everything walks the table. */
-static void test_nothing_scans(void **state)
+static void defect_11_nothing_scans(void **state)
 {
     const char *place = *state;
     rouse_error err = {0};
@@ -724,7 +724,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bell_is_cleared_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_durability, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nothing_scans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(defect_11_nothing_scans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds_damage, set_up, tear_down),

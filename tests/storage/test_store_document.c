@@ -122,7 +122,7 @@ static const struct bad_import bad_imports[] = {
      ROUSE_ECONFLICT, "a running task named 'web' already exists"},
 };
 
-static void test_bad_imports_change_nothing(void **state)
+static void defect_26_bad_imports_change_nothing(void **state)
 {
     struct fixture *f = *state;
     add(f, &count_key, count_add(1));
@@ -190,7 +190,7 @@ static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_import_replaces),
     CONFORMANCE_TEST(test_import_thread_only),
     CONFORMANCE_TEST(test_import_skips_runs_and_transient),
-    CONFORMANCE_TEST(test_bad_imports_change_nothing),
+    CONFORMANCE_TEST(defect_26_bad_imports_change_nothing),
     CONFORMANCE_TEST(test_import_unknown_and_doubled_keys),
     CONFORMANCE_TEST(test_import_fires_no_hooks),
     CONFORMANCE_TEST(test_last_revision),

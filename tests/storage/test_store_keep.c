@@ -409,7 +409,7 @@ static void no_report(int level, const char *text, void *userdata)
     (void)userdata;
 }
 
-static void test_retention(void **state)
+static void defect_25_retention(void **state)
 {
     struct fixture *f = with_clock(state);
     struct gone gone = {0};
@@ -459,7 +459,7 @@ int main(void)
         CONFORMANCE_TEST(test_prune_takes_read_events_only),
         CONFORMANCE_TEST(test_numbers_after_prune),
         CONFORMANCE_TEST(test_bad_prunes),
-        CONFORMANCE_TEST(test_retention),
+        CONFORMANCE_TEST(defect_25_retention),
     };
     return conformance_run("storage/store_keep", tests, sizeof tests / sizeof *tests);
 }

@@ -149,7 +149,7 @@ static void test_depth(void **state)
 
 /* ---- runs ---- */
 
-static void test_cancelled_run(void **state)
+static void defect_22_a_cancelled_run_ends_its_tasks(void **state)
 {
     struct bench *b = *state;
     rouse_task_spec spec = parked(NULL);
@@ -244,7 +244,7 @@ static void test_registered_functions_go_on(void **state)
     rouse_task_free(task);
 }
 
-static void test_others_are_orphans(void **state)
+static void defect_01_others_are_orphans(void **state)
 {
     struct bench *b = *state;
     rouse_task *function = bench_start(b, &(rouse_task_spec){.thread = "t", .kind = ROUSE_KIND_FUNCTION});
@@ -282,10 +282,10 @@ int main(void)
         BENCH_TEST(defect_06_one_of_many_at_once),
         BENCH_TEST(test_limits),
         BENCH_TEST(test_depth),
-        BENCH_TEST(test_cancelled_run),
+        BENCH_TEST(defect_22_a_cancelled_run_ends_its_tasks),
         BENCH_TEST(test_cancel_all),
         {"test_registered_functions_go_on", test_registered_functions_go_on, bench_directory, bench_done, NULL},
-        {"test_others_are_orphans", test_others_are_orphans, bench_directory, bench_done, NULL},
+        {"defect_01_others_are_orphans", defect_01_others_are_orphans, bench_directory, bench_done, NULL},
         BENCH_TEST(test_a_living_runtime_keeps_its_own),
     };
     return check_run(tests, NULL, NULL);

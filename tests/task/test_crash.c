@@ -88,7 +88,7 @@ static void test_start_killed_after_spec(void **state)
     start_killed_before_the_row(STEP_SPEC);
 }
 
-static void test_start_killed_after_row(void **state)
+static void defect_31_the_row_is_there_before_it_runs(void **state)
 {
     (void)state;
     struct scene s;
@@ -158,7 +158,7 @@ static void wait_killed(enum manager_step step, bool nobody_reaps)
     scene_done(&s);
 }
 
-static void test_wait_killed_before_commit(void **state)
+static void defect_14_killed_before_the_commit(void **state)
 {
     (void)state;
     wait_killed(STEP_SEEN, true);
@@ -269,10 +269,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_killed_after_directory),
         cmocka_unit_test(test_start_killed_after_spec),
-        cmocka_unit_test(test_start_killed_after_row),
+        cmocka_unit_test(defect_31_the_row_is_there_before_it_runs),
         cmocka_unit_test(test_start_killed_after_supervisor),
         cmocka_unit_test(test_start_killed_after_supervisor_nobody_reaps),
-        cmocka_unit_test(test_wait_killed_before_commit),
+        cmocka_unit_test(defect_14_killed_before_the_commit),
         cmocka_unit_test(test_wait_killed_before_commit_with_reaper),
         cmocka_unit_test(test_wait_killed_after_commit),
         cmocka_unit_test(test_supervisor_killed),

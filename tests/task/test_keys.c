@@ -95,7 +95,7 @@ static void test_order(void **state)
     shelf_done(&shelf);
 }
 
-static void test_what_may_not_get_in(void **state)
+static void defect_32_what_may_not_get_in(void **state)
 {
     (void)state;
     char *large = malloc(LIMIT_RESULT + 2);
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(test_terminal_is_final),
         cmocka_unit_test(test_one_batch),
         cmocka_unit_test(test_order),
-        cmocka_unit_test(test_what_may_not_get_in),
+        cmocka_unit_test(defect_32_what_may_not_get_in),
         cmocka_unit_test(test_decode_names_the_key),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_descriptors),

@@ -37,7 +37,7 @@ static rouse_task *get(struct scene *s, const char *id)
 
 /* ---- how commands end ---- */
 
-static void test_endings(void **state)
+static void defect_03_each_ending_is_one_record_and_one_event(void **state)
 {
     static const struct {
         const char *line;
@@ -483,7 +483,7 @@ static void test_view_is_escaped_and_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(test_endings),
+        SCENE_TEST(defect_03_each_ending_is_one_record_and_one_event),
         SCENE_TEST(test_exec_failures),
         SCENE_TEST(test_bad_specs),
         SCENE_TEST(test_names_are_unique_while_running),

@@ -77,7 +77,7 @@ static void family_make(struct scene *s, struct family *f)
     snprintf(f->stranger_thread, sizeof f->stranger_thread, "u/%s", f->stranger);
 }
 
-static void test_who_reaches_whom(void **state)
+static void defect_23_who_reaches_whom(void **state)
 {
     struct scene *s = *state;
     struct family f;
@@ -263,7 +263,7 @@ static void test_a_full_inbox(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_who_reaches_whom, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(defect_23_who_reaches_whom, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_arrives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sent_again_is_told_once, set_up, tear_down),

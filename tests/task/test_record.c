@@ -208,7 +208,7 @@ static void test_shown(void **state)
     rouse_task_free(task);
 }
 
-static void test_bad_results_are_not_written(void **state)
+static void defect_27_bad_results_are_not_written(void **state)
 {
     (void)state;
     static const struct {
@@ -279,7 +279,7 @@ int main(void)
         cmocka_unit_test(test_ext_of_others),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_bad_results_are_not_written),
+        cmocka_unit_test(defect_27_bad_results_are_not_written),
         cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

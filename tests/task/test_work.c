@@ -184,7 +184,7 @@ static void test_bad_specs(void **state)
     assert_int_equal(rouse_task_has_running(b->manager, "t", NULL), 0);
 }
 
-static void test_progress_is_bounded(void **state)
+static void defect_33_progress_is_bounded(void **state)
 {
     struct bench *b = *state;
     rouse_task *task = bench_start(b, &(rouse_task_spec){.thread = "t", .kind = ROUSE_KIND_FUNCTION});
@@ -230,7 +230,7 @@ static void defect_10_cancelled_stays_cancelled(void **state)
     close(went[1]);
 }
 
-static void test_nested_and_tree(void **state)
+static void defect_30_a_cancelled_parent_admits_no_child(void **state)
 {
     struct bench *b = *state;
     rouse_task *task = bench_start(b, &(rouse_task_spec){
@@ -319,9 +319,9 @@ int main(void)
         BENCH_TEST(defect_13_nothing_after_the_end),
         BENCH_TEST(test_parked_and_external),
         BENCH_TEST(test_bad_specs),
-        BENCH_TEST(test_progress_is_bounded),
+        BENCH_TEST(defect_33_progress_is_bounded),
         BENCH_TEST(defect_10_cancelled_stays_cancelled),
-        BENCH_TEST(test_nested_and_tree),
+        BENCH_TEST(defect_30_a_cancelled_parent_admits_no_child),
         BENCH_TEST(defect_05_no_wake_up_is_missed),
         BENCH_TEST(test_many),
         BENCH_TEST(test_memory_has_no_processes),

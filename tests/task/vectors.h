@@ -1,5 +1,6 @@
 /* Runs a file of vectors: a check says for each row whether rouse does what the row says, and the list
- * vectors-different.txt says for which rows it does something else on purpose. A row that is listed and passes is a failure. The folder is $ROUSE_VECTORS; without it the one beside the checkout. */
+ * vectors-different.txt says for which rows it does something else on purpose. A row that is listed and passes is a failure.
+ * The folder is $ROUSE_VECTORS; without it the one beside the checkout. */
 #ifndef TASK_VECTORS_H
 #define TASK_VECTORS_H
 

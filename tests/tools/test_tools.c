@@ -347,7 +347,7 @@ static void test_other_threads_are_out_of_reach(void **state)
 }
 
 /* Every schema a model is given is JSON that the loop itself would take. */
-static void test_schemas(void **state)
+static void defect_17_the_tools_are_there(void **state)
 {
     (void)state;
     for (size_t i = 0; i < rouse_background_plugin.n_tools; i++) {
@@ -373,7 +373,7 @@ int main(void)
         cmocka_unit_test(test_cancel_self),
         cmocka_unit_test(test_sub_agent_cancels_itself),
         cmocka_unit_test(test_other_threads_are_out_of_reach),
-        cmocka_unit_test(test_schemas),
+        cmocka_unit_test(defect_17_the_tools_are_there),
     };
     return check_run(tests, NULL, NULL);
 }
