@@ -77,7 +77,8 @@ static void open_bare(void)
     run("PRAGMA journal_mode = WAL");
     bool power = strcmp(bench_word("durability", "process"), "power") == 0;
     run(power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-    run("PRAGMA journal_size_limit = 4194304");
+    run("PRAGMA journal_size_limit = 20971520");
+    run("PRAGMA wal_autocheckpoint = 4000");
     run("CREATE TABLE task(id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT");
 }
 

@@ -31,7 +31,8 @@ enum sqlite_counter {
     SQLITE_COUNTERS
 };
 
-#define SQLITE_SLOTS 64 /* places remembered by one handle */
+#define SQLITE_SLOTS 256 /* places remembered by one handle */
+#define SQLITE_WAYS 4    /* so many of them are looked at for one */
 
 struct sqlite_slot { /* one of them */
     char *names;     /* thread, run, key, one behind the other; NULL: none */
@@ -88,6 +89,8 @@ int sqlite_begin_read(struct sqlite_store *s, rouse_error *err);
 /* With code 0 commits, else rolls back. Returns code, or the commit's failure: then it is rolled back as well. */
 int sqlite_end(struct sqlite_store *s, int code, rouse_error *err);
 
+/* Copies the log into the database when it has grown; a sync that fails then breaks the store as any other does. */
+void sqlite_wal_checkpoints(struct sqlite_store *s);
 /* Gathers what is written to the log; the buffer must be dropped with every transaction that is undone. */
 void sqlite_wal_gather(struct sqlite_store *s);
 void sqlite_wal_drop(struct sqlite_store *s);
@@ -108,6 +111,8 @@ struct sqlite_place { /* a row of the table place */
 /* 1, or 0 when there is no such place. */
 int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
                       struct sqlite_place *ret_place, rouse_error *err);
+/* The same where only the id is asked for: it is remembered across transactions. */
+int sqlite_place_id(struct sqlite_store *s, const char *thread, const char *run, const char *key, uint64_t *ret_id, rouse_error *err);
 int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
                       struct sqlite_place *ret_place, rouse_error *err);
 int sqlite_set_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,

@@ -57,13 +57,12 @@ static int read_stored(void *userdata, const rouse_key *key, const char *entry, 
     struct committing *c = userdata;
     const char *run = key->scope == ROUSE_SCOPE_RUN ? c->commit->run : "";
     struct cell *cell = NULL;
-    struct sqlite_place place;
-    uint64_t number;
+    uint64_t number, place = 0;
     int code = 0;
     if (!entry || !storage_task_number(entry, &number) || number < c->fresh_from)
-        code = sqlite_find_place(c->s, c->commit->thread, run, key->name, &place, err);
+        code = sqlite_place_id(c->s, c->commit->thread, run, key->name, &place, err);
     if (code == 1)
-        code = read_entry(c, key, entry, place.id, &cell, err);
+        code = read_entry(c, key, entry, place, &cell, err);
     if (code == 0)
         *ret_cell = cell;
     return code;

@@ -134,16 +134,16 @@ static int bind_list(struct sqlite_store *s, sqlite3_stmt *statement, const char
 static int list_all(struct sqlite_store *s, const char *key, const rouse_query *query, storage_row_sink *sink,
                     void *userdata, rouse_error *err)
 {
-    struct sqlite_place place = {0}; /* no place has the id 0, so nothing is found in a thread that never was */
+    uint64_t place = 0; /* no place has this id, so nothing is found in a thread that never was */
     uint64_t before = 0;
     sqlite3_stmt *statement = NULL;
-    int code = query->thread ? sqlite_find_place(s, query->thread, "", key, &place, err) : 0;
+    int code = query->thread ? sqlite_place_id(s, query->thread, "", key, &place, err) : 0;
     if (code >= 0)
-        code = query->before ? before_seq(s, key, query, place.id, &before, err) : 0;
+        code = query->before ? before_seq(s, key, query, place, &before, err) : 0;
     if (code == 0)
         code = list_statement(s, query_mask(query), &statement, err);
     if (code == 0)
-        code = bind_list(s, statement, key, query, place.id, before, err);
+        code = bind_list(s, statement, key, query, place, before, err);
     return code < 0 ? code : sqlite_give_rows(s, statement, sink, userdata, err);
 }
 
@@ -151,6 +151,9 @@ int sqlite_list(void *backend, const char *key, const rouse_query *query, storag
                 rouse_error *err)
 {
     struct sqlite_store *s = backend;
+    /* What is one statement is one moment by itself. */
+    if (!query->before && sqlite3_get_autocommit(s->db))
+        return list_all(s, key, query, sink, userdata, err);
     int code = sqlite_begin_read(s, err);
     return code < 0 ? code : sqlite_end(s, list_all(s, key, query, sink, userdata, err), err);
 }

@@ -150,11 +150,13 @@ static int set_up(struct sqlite_store *s, const rouse_store_options *options, ro
     bool power = options->durability == ROUSE_DURABLE_POWER;
     code = execute(s, power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
     if (code == 0)
-        code = execute(s, "PRAGMA journal_size_limit = 4194304", err); /* a large import leaves no large log behind */
+        code = execute(s, "PRAGMA journal_size_limit = 20971520", err); /* a large import leaves no large log behind */
     if (code == 0)
         code = switch_to_wal(s, timeout, err);
     if (code == 0)
         code = sqlite_migrate(s, err);
+    if (code == 0)
+        sqlite_wal_checkpoints(s);
     if (code == 0 && !power)
         sqlite_wal_gather(s);
     return code;

@@ -78,7 +78,8 @@ int sqlite_set_counter(struct sqlite_store *s, enum sqlite_counter which, uint64
 
 /* ---- places ---- */
 
-static struct sqlite_slot *slot_of(struct sqlite_store *s, const char *thread, const char *run, const char *key)
+/* The first of the few slots that the names may be in. */
+static struct sqlite_slot *slots_of(struct sqlite_store *s, const char *thread, const char *run, const char *key)
 {
     const char *const names[] = {thread, run, key};
     unsigned hash = 2166136261u;
@@ -87,7 +88,7 @@ static struct sqlite_slot *slot_of(struct sqlite_store *s, const char *thread, c
             hash = (hash ^ (unsigned char)*at) * 16777619u;
         hash = (hash ^ 0xff) * 16777619u;
     }
-    return &s->slots[hash % SQLITE_SLOTS];
+    return &s->slots[hash % (SQLITE_SLOTS / SQLITE_WAYS) * SQLITE_WAYS];
 }
 
 /* The names stand one behind the other. */
@@ -102,21 +103,43 @@ static bool slot_is(const struct sqlite_slot *slot, const char *thread, const ch
     return strcmp(at + strlen(at) + 1, key) == 0;
 }
 
+/* NULL when the place is not remembered. */
+static struct sqlite_slot *slot_of(struct sqlite_store *s, const char *thread, const char *run, const char *key)
+{
+    struct sqlite_slot *slots = slots_of(s, thread, run, key);
+    for (size_t i = 0; i < SQLITE_WAYS; i++) {
+        if (slot_is(&slots[i], thread, run, key))
+            return &slots[i];
+    }
+    return NULL;
+}
+
+/* Takes the place of the one that came first. NULL when out of memory. */
+static struct sqlite_slot *new_slot(struct sqlite_store *s, const char *thread, const char *run, const char *key)
+{
+    struct sqlite_slot *slots = slots_of(s, thread, run, key);
+    size_t a = strlen(thread) + 1, b = strlen(run) + 1, c = strlen(key) + 1;
+    char *names = malloc(a + b + c);
+    if (!names)
+        return NULL;
+    memcpy(names, thread, a);
+    memcpy(names + a, run, b);
+    memcpy(names + a + b, key, c);
+    free(slots[SQLITE_WAYS - 1].names);
+    memmove(slots + 1, slots, (SQLITE_WAYS - 1) * sizeof *slots);
+    slots[0] = (struct sqlite_slot){.names = names};
+    return slots;
+}
+
 /* Without memory for it, it is looked up again the next time. */
 static void keep(struct sqlite_store *s, const struct sqlite_place *place, const char *thread, const char *run,
                  const char *key)
 {
     struct sqlite_slot *slot = slot_of(s, thread, run, key);
-    size_t a = strlen(thread) + 1, b = strlen(run) + 1, c = strlen(key) + 1;
-    if (!slot_is(slot, thread, run, key)) {
-        free(slot->names);
-        slot->names = malloc(a + b + c);
-        if (!slot->names)
-            return;
-        memcpy(slot->names, thread, a);
-        memcpy(slot->names + a, run, b);
-        memcpy(slot->names + a + b, key, c);
-    }
+    if (!slot)
+        slot = new_slot(s, thread, run, key);
+    if (!slot)
+        return;
     slot->id = place->id;
     slot->value = place->value;
     slot->value_known = s->writing;
@@ -140,7 +163,7 @@ int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *ru
                       struct sqlite_place *ret_place, rouse_error *err)
 {
     const struct sqlite_slot *slot = slot_of(s, thread, run, key);
-    if (s->writing && slot->value_known && slot_is(slot, thread, run, key)) {
+    if (s->writing && slot && slot->value_known) {
         *ret_place = (struct sqlite_place){slot->id, slot->value};
         return 1;
     }
@@ -151,6 +174,16 @@ int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *ru
     keep(s, &place, thread, run, key);
     *ret_place = place;
     return 1;
+}
+
+int sqlite_place_id(struct sqlite_store *s, const char *thread, const char *run, const char *key, uint64_t *ret_id, rouse_error *err)
+{
+    const struct sqlite_slot *slot = slot_of(s, thread, run, key);
+    struct sqlite_place place = {.id = slot ? slot->id : 0};
+    int code = slot ? 1 : sqlite_find_place(s, thread, run, key, &place, err);
+    if (code == 1)
+        *ret_id = place.id;
+    return code;
 }
 
 int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
@@ -171,11 +204,10 @@ int sqlite_set_place(struct sqlite_store *s, const char *thread, const char *run
                      const struct sqlite_place *place, uint64_t value, rouse_error *err)
 {
     struct sqlite_slot *slot = slot_of(s, thread, run, key);
-    bool kept = slot_is(slot, thread, run, key);
-    if (kept)
+    if (slot)
         slot->value_known = false;
     int code = sqlite_run(s, SQL_NUMBER_SET, err, "uu", place->id, value);
-    if (code == 0 && kept) {
+    if (code == 0 && slot) {
         slot->value = value;
         slot->value_known = s->writing;
     }

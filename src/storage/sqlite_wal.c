@@ -1,4 +1,6 @@
-/* Fewer system calls for a commit. SQLite writes each page of a transaction to its log in two calls, header and page, and where
+/* The log: fewer system calls for a commit, and checkpoints.
+ *
+ * Gathering. SQLite writes each page of a transaction to its log in two calls, header and page, and where
  * a call costs as much as what it does, these are most of a small commit. So the log file's methods are put behind a buffer
  * that gathers writes which follow each other, until the frame that commits is complete.
  *
@@ -15,6 +17,7 @@
 #include <string.h>
 
 #define FRAME_HEADER 24
+#define CHECKPOINT_FRAMES 4000 /* 16 MB: a checkpoint syncs twice, which costs as much as many commits */
 #define GATHER_SIZE (128u << 10)
 
 struct sqlite_wal {
@@ -131,4 +134,21 @@ void sqlite_wal_free(struct sqlite_store *s)
 {
     free(s->wal); /* the file was closed with the database */
     s->wal = NULL;
+}
+
+/* SQLite's own checkpoints after a commit say nothing when they fail. One that could not write is tried again with the next commit,
+ * the log being whole; one that could not sync may have lost what was acknowledged before. The commit itself has been made. */
+static int after_commit(void *userdata, sqlite3 *db, const char *name, int frames)
+{
+    struct sqlite_store *s = userdata;
+    if (frames < CHECKPOINT_FRAMES || sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+        return SQLITE_OK;
+    int why = sqlite3_extended_errcode(db);
+    s->broken |= why == SQLITE_IOERR_FSYNC || why == SQLITE_IOERR_DIR_FSYNC;
+    return SQLITE_OK;
+}
+
+void sqlite_wal_checkpoints(struct sqlite_store *s)
+{
+    sqlite3_wal_hook(s->db, after_commit, s);
 }
