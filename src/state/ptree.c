@@ -59,12 +59,11 @@ static size_t bits(size_t n)
 }
 
 /* A change copies its path and at most two nodes beside it per level; the height is at most log(n) / log(4/3). And no
- * change copies a node that this thread alone holds, so all of them together copy each old node once. */
+ * change copies a node that this thread alone holds, so all of them together copy each shared node once. */
 size_t ptree_need(const struct ptree *tree, size_t changes)
 {
-    size_t items = ptree_count(tree);
-    size_t height = bits(items + changes) * 5 / 2 + 2;
-    size_t paths = changes * (3 * height + 1), all = items + changes;
+    size_t height = bits(ptree_count(tree) + changes) * 5 / 2 + 2;
+    size_t paths = changes * (3 * height + 1), all = tree->shared + changes;
     return paths < all ? paths : all;
 }
 
@@ -240,6 +239,12 @@ static struct target target_of(enum ptree_order order, uint64_t seq, const char 
     return (struct target){.place = lookup_hash(name), .name = name};
 }
 
+/* What was copied is not shared any more; what takes its place is new. */
+static void count_copies(struct ptree *tree, size_t copies)
+{
+    tree->shared -= copies < tree->shared ? copies : tree->shared;
+}
+
 static struct ptree_node *put(struct ptree_node *n, const struct target *t, struct ptree_item *item, struct ptree_pool *pool)
 {
     if (!n)
@@ -263,7 +268,9 @@ void ptree_put(struct ptree *tree, struct ptree_item *item, struct ptree_pool *p
 {
     struct target t = {.place = tree->order == PTREE_BY_SEQ ? item->seq : item->hash,
                        .name = tree->order == PTREE_BY_SEQ ? NULL : item->name};
+    size_t items = ptree_count(tree), nodes = pool->count;
     tree->root = put(tree->root, &t, item, pool);
+    count_copies(tree, nodes - pool->count - (ptree_count(tree) - items));
 }
 
 /* Takes the first node out of n; *ret_first is owned and without children. */
@@ -309,18 +316,22 @@ static struct ptree_node *without(struct ptree_node *n, const struct target *t, 
 void ptree_remove(struct ptree *tree, uint64_t seq, const char *name, struct ptree_pool *pool)
 {
     struct target t = target_of(tree->order, seq, name);
+    size_t nodes = pool->count;
     tree->root = without(tree->root, &t, pool);
+    count_copies(tree, nodes + 1 - pool->count);
 }
 
 void ptree_clear(struct ptree *tree)
 {
     node_unref(tree->root);
     tree->root = NULL;
+    tree->shared = 0;
 }
 
-struct ptree ptree_share(const struct ptree *tree)
+struct ptree ptree_share(struct ptree *tree)
 {
-    return (struct ptree){.root = node_ref(tree->root), .order = tree->order};
+    tree->shared = ptree_count(tree);
+    return (struct ptree){.root = node_ref(tree->root), .order = tree->order, .shared = tree->shared};
 }
 
 /* ---- reading ---- */

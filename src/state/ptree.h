@@ -24,6 +24,7 @@ struct ptree_node;
 
 struct ptree { /* all zero but for order = empty */
     struct ptree_node *root;
+    size_t shared; /* nodes that others may hold, at most: what changes may have to copy */
     enum ptree_order order;
 };
 
@@ -50,7 +51,7 @@ void ptree_remove(struct ptree *tree, uint64_t seq, const char *name, struct ptr
 /* Drops everything. */
 void ptree_clear(struct ptree *tree);
 /* Another tree with the same items; dropped with ptree_clear. */
-struct ptree ptree_share(const struct ptree *tree);
+struct ptree ptree_share(struct ptree *tree);
 
 size_t ptree_count(const struct ptree *tree);
 /* Borrowed from the tree; NULL when there is none. */

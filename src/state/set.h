@@ -36,7 +36,7 @@ void state_set_clear(struct state_slot *slot);
 
 /* Of both places, run may be NULL; only keys that shows likes, NULL likes all. NULL when out of memory. */
 typedef bool state_set_shows(const void *userdata, const rouse_key *key);
-rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run,
+rouse_snapshot *state_set_snapshot(uint64_t revision, struct state_set *thread, struct state_set *run,
                                    state_set_shows *shows, const void *userdata);
 
 #endif

@@ -12,10 +12,10 @@ struct rouse_snapshot {
     struct state_slot slots[]; /* few: searched one by one */
 };
 
-static void share_slots(rouse_snapshot *s, const struct state_set *set, state_set_shows *shows, const void *userdata)
+static void share_slots(rouse_snapshot *s, struct state_set *set, state_set_shows *shows, const void *userdata)
 {
     for (size_t i = 0; set && i < set->count; i++) {
-        const struct state_slot *from = &set->slots[i];
+        struct state_slot *from = &set->slots[i];
         if (shows && !shows(userdata, from->key))
             continue;
         s->slots[s->count++] = (struct state_slot){
@@ -27,7 +27,7 @@ static void share_slots(rouse_snapshot *s, const struct state_set *set, state_se
     }
 }
 
-rouse_snapshot *state_set_snapshot(uint64_t revision, const struct state_set *thread, const struct state_set *run,
+rouse_snapshot *state_set_snapshot(uint64_t revision, struct state_set *thread, struct state_set *run,
                                    state_set_shows *shows, const void *userdata)
 {
     size_t slots = thread->count + (run ? run->count : 0);

@@ -56,10 +56,10 @@ int memory_values(void *backend, const char *thread, const char *run, bool live_
 int memory_snapshot(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
                     rouse_snapshot **ret_snapshot, rouse_error *err)
 {
-    static const struct state_set nothing;
+    struct state_set nothing = {0};
     const struct memory_store *s = backend;
-    const struct memory_place *place = memory_find_place(s, thread, "");
-    const struct memory_place *of_run = *run ? memory_find_place(s, thread, run) : NULL;
+    struct memory_place *place = memory_find_place(s, thread, "");
+    struct memory_place *of_run = *run ? memory_find_place(s, thread, run) : NULL;
     rouse_snapshot *snapshot = state_set_snapshot(place ? place->revision : 0, place ? &place->set : &nothing,
                                                   of_run ? &of_run->set : NULL, storage_knows_key, keys);
     if (!snapshot)

@@ -150,6 +150,7 @@ static void test_need(void **state)
         struct ptree_pool pool = {0};
         for (size_t n = 0; n < size + more; n++) {
             if (n == size) {
+                assert_int_equal(ptree_need(&tree, more), more); /* nothing is shared: the new nodes only */
                 held = ptree_share(&tree);
                 ptree_pool_done(&pool);
                 assert_int_equal(ptree_pool_reserve(&pool, ptree_need(&tree, more)), 0);
