@@ -204,40 +204,7 @@ int jfields_decode(const struct jfields *fields, const char *text, size_t len, s
     return 0;
 }
 
-static bool copy_text(struct arena *arena, const char **text)
-{
-    if (*text)
-        *text = arena_text(arena, *text, strlen(*text));
-    return *text != NULL;
-}
-
-static bool copy_strings(struct arena *arena, const char ***strings)
-{
-    size_t count = 0;
-    while ((*strings)[count])
-        count++;
-    const char **copy = arena_alloc(arena, (count + 1) * sizeof *copy);
-    if (!copy)
-        return false;
-    memcpy(copy, *strings, (count + 1) * sizeof *copy);
-    *strings = copy;
-    for (size_t i = 0; i < count; i++) {
-        if (!copy_text(arena, &copy[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_part(const struct jfields *fields, struct arena *arena, void *into, char **ret_part)
-{
-    void **part = (void **)(void *)((char *)into + fields->part_at);
-    if (fields->part_size == 0 || !*part)
-        return true;
-    void *copy = arena_alloc(arena, fields->part_size);
-    if (copy)
-        *ret_part = *part = memcpy(copy, *part, fields->part_size);
-    return copy != NULL;
-}
+/* ---- copying: one look at the rows finds what there is to copy ---- */
 
 static size_t size_of_strings(const char *const *strings)
 {
@@ -247,50 +214,82 @@ static size_t size_of_strings(const char *const *strings)
     return size;
 }
 
-static size_t size_of_field(const struct jfield *row, const void *at)
+static void gather(const struct jfields *fields, const char *from, size_t offset, struct jfields_owned *o)
 {
-    const char *const *text = at;
-    const char *const *const *strings = at;
-    if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
-        return *text ? strlen(*text) + 1 : 0;
-    if (row->type == JFIELD_STRINGS)
-        return *strings ? size_of_strings(*strings) : 0;
-    return row->type == JFIELD_OBJECT ? jfields_size(row->object, at) : 0;
-}
-
-size_t jfields_size(const struct jfields *fields, const void *from)
-{
-    const char *part = fields->part_size ? *(void *const *)(const void *)((const char *)from + fields->part_at) : NULL;
-    size_t size = part ? fields->part_size + alignof(max_align_t) : 0;
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct jfield *row = &fields->rows[i];
-        const char *base = row->need == JFIELD_PART ? part : from;
-        size += base ? size_of_field(row, base + row->offset) : 0;
+    const char *part = NULL;
+    if (fields->part_size) {
+        memcpy(&part, from + fields->part_at, sizeof part);
+        o->part = part;
+        o->part_at = offset + fields->part_at;
+        o->part_size = part ? fields->part_size : 0;
+        o->size += part ? fields->part_size + alignof(max_align_t) : 0;
     }
-    return size;
-}
-
-int jfields_copy(const struct jfields *fields, struct arena *arena, void *into)
-{
-    char *part = NULL;
-    if (!copy_part(fields, arena, into, &part))
-        return ROUSE_ENOMEM;
     for (size_t i = 0; i < fields->count; i++) {
         const struct jfield *row = &fields->rows[i];
-        if (row->need == JFIELD_PART && !part)
+        bool in_part = row->need == JFIELD_PART, list = row->type == JFIELD_STRINGS;
+        if (row->type > JFIELD_RAW && row->type != JFIELD_OBJECT)
             continue;
-        void *at = (row->need == JFIELD_PART ? part : (char *)into) + row->offset;
-        const char **text = at;
-        const char ***strings = at;
-        bool ok = true;
-        if (row->type == JFIELD_STRING || row->type == JFIELD_RAW)
-            ok = !*text || copy_text(arena, text);
-        else if (row->type == JFIELD_STRINGS)
-            ok = !*strings || copy_strings(arena, strings);
-        else if (row->type == JFIELD_OBJECT)
-            ok = jfields_copy(row->object, arena, at) == 0;
-        if (!ok)
+        if (in_part && !part)
+            continue;
+        const char *at = (in_part ? part : from) + row->offset;
+        size_t place = in_part ? o->part_base + row->offset : offset + row->offset;
+        if (row->type == JFIELD_OBJECT) {
+            gather(row->object, at, place, o);
+            continue;
+        }
+        const void *value;
+        memcpy(&value, at, sizeof value);
+        if (!value)
+            continue;
+        size_t size = list ? size_of_strings(value) : strlen(value) + 1;
+        if (o->count < JFIELDS_OWNED)
+            o->items[o->count] = (struct jfields_item){.place = place, .size = size, .value = value, .list = list};
+        o->count++;
+        o->size += size;
+    }
+}
+
+void jfields_gather(const struct jfields *fields, const void *from, size_t size, struct jfields_owned *ret_owned)
+{
+    ret_owned->count = ret_owned->size = ret_owned->part_size = 0;
+    ret_owned->part = NULL;
+    ret_owned->part_base = size;
+    gather(fields, from, 0, ret_owned);
+}
+
+static const char **copy_strings(struct arena *arena, const char *const *strings)
+{
+    size_t count = 0;
+    while (strings[count])
+        count++;
+    const char **copy = arena_alloc(arena, (count + 1) * sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = arena_text(arena, strings[i], strlen(strings[i]));
+        if (!copy[i])
+            return NULL;
+    }
+    if (copy)
+        copy[count] = NULL;
+    return copy;
+}
+
+int jfields_own(const struct jfields_owned *owned, struct arena *arena, void *into)
+{
+    char *part = owned->part ? arena_alloc(arena, owned->part_size) : NULL;
+    if ((owned->part && !part) || owned->count > JFIELDS_OWNED)
+        return ROUSE_ENOMEM;
+    if (part) {
+        memcpy(part, owned->part, owned->part_size);
+        memcpy((char *)into + owned->part_at, &part, sizeof part);
+    }
+    for (size_t i = 0; i < owned->count; i++) {
+        const struct jfields_item *item = &owned->items[i];
+        const void *copy = item->list ? (const void *)copy_strings(arena, item->value)
+                                      : arena_text(arena, item->value, item->size - 1);
+        if (!copy)
             return ROUSE_ENOMEM;
+        bool in_part = item->place >= owned->part_base;
+        memcpy(in_part ? part + (item->place - owned->part_base) : (char *)into + item->place, &copy, sizeof copy);
     }
     return 0;
 }

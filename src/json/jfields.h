@@ -52,10 +52,30 @@ struct jfields {
  * ROUSE_EDATA, ROUSE_ELIMIT, ROUSE_ENOMEM. */
 int jfields_decode(const struct jfields *fields, const char *text, size_t len, struct arena *arena, void *into,
                    rouse_error *err);
-/* How much of an arena jfields_copy of from takes, at most. */
-size_t jfields_size(const struct jfields *fields, const void *from);
-/* Makes every string that *into borrows one of its own, in the arena. 0 or ROUSE_ENOMEM (then *into is undefined). */
-int jfields_copy(const struct jfields *fields, struct arena *arena, void *into);
+
+/* What a struct borrows: its texts and its part, found in one look. */
+#define JFIELDS_OWNED 40 /* texts and lists of a struct, the objects in it included, at most */
+
+struct jfields_item {
+    size_t place; /* of the pointer: in the struct, or behind its end: in the part */
+    size_t size;  /* of a text, with its NUL */
+    const void *value;
+    bool list; /* JFIELD_STRINGS */
+};
+
+struct jfields_owned {
+    size_t size; /* how much of an arena jfields_own takes, at most */
+    size_t count;
+    const void *part; /* one in all, or NULL */
+    size_t part_at, part_size, part_base;
+    struct jfields_item items[JFIELDS_OWNED];
+};
+
+/* size: of the struct at from, which the result borrows. */
+void jfields_gather(const struct jfields *fields, const void *from, size_t size, struct jfields_owned *ret_owned);
+/* *into is a copy of the bytes of what was gathered: everything it borrows becomes its own, in the arena. 0 or ROUSE_ENOMEM (then
+ * *into is undefined). */
+int jfields_own(const struct jfields_owned *owned, struct arena *arena, void *into);
 /* One value, as a row of a table would take it. */
 int jfield_read(const struct jfield *row, struct jslice value, struct arena *arena, void *into, rouse_error *err);
 

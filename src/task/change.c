@@ -41,7 +41,7 @@ struct ending {
     bool retry, has_plan;
     uint64_t now, due_ms;
     rouse_task_plan plan;
-    char reason[LIMIT_ERROR_TEXT];
+    const char *reason; /* of a retry */
     bool stale;         /* the task is not as it was seen */
     char **dependents;  /* owned: found in the transaction */
     char queue[LIMIT_TASK_NAME + 1];
@@ -188,8 +188,7 @@ static bool is_retried(const rouse_task *seen, const struct task_end *end)
 static void prepare_ending(const rouse_manager *m, const rouse_task *seen, const struct task_end *end, struct ending *fill)
 {
     *fill = (struct ending){.end = end, .seen = seen, .now = manager_now(m), .retry = is_retried(seen, end)};
-    if (fill->retry)
-        snprintf(fill->reason, sizeof fill->reason, "%s", end->error ? end->error : "failed");
+    fill->reason = end->error ? end->error : "failed";
 }
 
 static bool has_agenda(const rouse_task *seen)

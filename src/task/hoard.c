@@ -86,7 +86,7 @@ static void drop_oldest(rouse_manager *m, int notes, struct head *h)
         char id[LIMIT_TASK_ID + 1];
         uint64_t number = 0, kept;
         read_note(block + i * NOTE, &number, &kept);
-        snprintf(id, sizeof id, "bg_%" PRIu64, number);
+        task_id_of(number, id);
         if (kept > 0)
             proc_output_drop(m->tasks, id, NULL);
         h->total -= kept < h->total ? kept : h->total;

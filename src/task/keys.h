@@ -22,6 +22,8 @@ struct rouse_task_update { /* background_task_state */
     rouse_task *one;
 };
 
+/* An upsert of a record that nobody changes any more: shares it instead of copying it. NULL = no memory. */
+rouse_task_update *task_put_new(rouse_task *record);
 /* Borrows change->id and userdata until the commit is over. NULL = no memory. */
 rouse_task_update *task_change_new(const struct task_change *change);
 

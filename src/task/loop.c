@@ -116,7 +116,10 @@ static void arm(struct runtime *r, uint64_t now, uint64_t left_ms)
 /* Bodies whose task was ended by another process. */
 static int tell_bodies(rouse_manager *m, struct runtime *r, rouse_error *err)
 {
-    for (size_t i = 0; i < RUNTIME_BUCKETS; i++) {
+    pthread_mutex_lock(&r->lock);
+    bool any = r->n_running > 0;
+    pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; any && i < RUNTIME_BUCKETS; i++) {
         char ids[8][LIMIT_TASK_ID + 1];
         size_t n = 0;
         pthread_mutex_lock(&r->lock);

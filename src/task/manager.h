@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "proc/proc.h"
 #include "rouse/task.h"
 
@@ -63,6 +64,8 @@ int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_
 
 /* The stored record of that id in any thread, or in thread when it is not NULL. ROUSE_ENOTFOUND. */
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);
+/* "bg_<number>" */
+void task_id_of(uint64_t number, char fill[LIMIT_TASK_ID + 1]);
 /* True for "bg_" and digits. */
 bool task_is_id(const char *text);
 /* Brings the stored stage of a running command, as it was read, in line with its process; when it waits for input, with an event

@@ -12,6 +12,19 @@ static bool is_name_character(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
+void task_id_of(uint64_t number, char fill[LIMIT_TASK_ID + 1])
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(fill, "bg_", 3);
+    memcpy(fill + 3, digits + at, sizeof digits - at);
+    fill[3 + sizeof digits - at] = '\0';
+}
+
 bool task_is_id(const char *text)
 {
     if (strncmp(text, "bg_", 3) != 0 || text[3] == '\0')

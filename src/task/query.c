@@ -66,7 +66,8 @@ static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rous
 static int copy_row(rouse_manager *m, const rouse_rows *rows, size_t i, bool fresh, rouse_task **ret_task, rouse_error *err)
 {
     const char *thread;
-    rouse_task *task = rouse_task_copy(rouse_rows_at(rows, i, &thread, NULL));
+    const rouse_task *row = rouse_rows_at(rows, i, &thread, NULL);
+    rouse_task *task = record_over((rouse_task *)(uintptr_t)row); /* only its count of references changes */
     if (!task)
         return rouse_fail_memory(err);
     int code = fresh ? refresh(m, thread, &task, err) : 0;

@@ -11,6 +11,7 @@ struct record {
     rouse_task task; /* first: a rouse_task handed out is its record */
     atomic_size_t references;
     struct arena arena;
+    rouse_task *under; /* whose texts it borrows, or NULL */
 };
 
 const char *const status_names[] = {"running", "completed", "failed", "cancelled", NULL};
@@ -144,6 +145,7 @@ static struct record *record_new(size_t more)
         return NULL;
     r->task = (rouse_task){.owner_thread_id = "", .ext = {.exit_code = -1}};
     r->arena = arena;
+    r->under = NULL;
     atomic_init(&r->references, 1);
     return r;
 }
@@ -161,16 +163,30 @@ void rouse_task_free(rouse_task *task)
     if (!r || atomic_fetch_sub_explicit(&r->references, 1, memory_order_acq_rel) > 1)
         return;
     struct arena arena = r->arena; /* which holds the record itself */
+    rouse_task *under = r->under;
     arena_done(&arena);
+    rouse_task_free(under); /* which is over none */
+}
+
+rouse_task *record_over(rouse_task *task)
+{
+    struct record *below = (struct record *)(void *)task, *r = record_new(0);
+    if (!r)
+        return NULL;
+    r->task = *task;
+    r->under = record_share(below->under ? below->under : task);
+    return &r->task;
 }
 
 rouse_task *rouse_task_copy(const rouse_task *task)
 {
-    struct record *r = record_new(jfields_size(&record_fields, task));
+    struct jfields_owned owned;
+    jfields_gather(&record_fields, task, sizeof *task, &owned);
+    struct record *r = record_new(owned.size);
     if (!r)
         return NULL;
     r->task = *task;
-    if (jfields_copy(&record_fields, &r->arena, &r->task) < 0) {
+    if (jfields_own(&owned, &r->arena, &r->task) < 0) {
         rouse_task_free(&r->task);
         return NULL;
     }

@@ -20,6 +20,9 @@ int record_decode_summary(const char *json, size_t len, rouse_task **ret_task, r
 
 /* The same record once more, given back with rouse_task_free as well: for records that nobody changes any more. */
 rouse_task *record_share(rouse_task *task);
+/* A record of the caller's own that keeps task for its texts instead of copying them. Returns rouse_task_free; NULL when out of
+ * memory. */
+rouse_task *record_over(rouse_task *task);
 
 /* ROUSE_EDATA when the id is bg_<n> with a number that cannot be counted up from (DEFECTS 32), else 0. */
 int record_check_id(const char *task_id, rouse_error *err);

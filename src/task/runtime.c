@@ -165,7 +165,7 @@ int runtime_keep(rouse_manager *m, const char *id, const struct body *body, rous
     call->manager = m;
     call->body = *body;
     call->cancel_fd = -1;
-    snprintf(call->id, sizeof call->id, "%s", id);
+    memcpy(call->id, id, strnlen(id, LIMIT_TASK_ID));
     pthread_mutex_lock(&r->lock);
     rouse_call **at = find(r, id);
     if (*at) {
@@ -191,7 +191,7 @@ static void put_in_line(struct runtime *r, rouse_call *call)
     wake_locked(r);
 }
 
-int runtime_add(rouse_manager *m, const rouse_task *task, rouse_error *err)
+int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err)
 {
     struct runtime *r = m->runtime;
     struct body body;
@@ -199,21 +199,18 @@ int runtime_add(rouse_manager *m, const rouse_task *task, rouse_error *err)
     int code = 0;
     if (function && runtime_find(m, function, &body))
         code = runtime_keep(m, task->task_id, &body, err);
-    rouse_task *copy = code == 0 ? rouse_task_copy(task) : NULL;
-    if (code == 0 && !copy)
-        code = rouse_fail_memory(err);
     if (code < 0)
         return code;
+    rouse_task *old = NULL;
     pthread_mutex_lock(&r->lock);
     rouse_call *call = *find(r, task->task_id);
     if (call && !call->in_line && !call->running && !call->ended) {
-        rouse_task *old = call->task;
-        call->task = copy;
-        copy = old;
+        old = call->task;
+        call->task = record_share(task);
         put_in_line(r, call);
     }
     pthread_mutex_unlock(&r->lock);
-    rouse_task_free(copy);
+    rouse_task_free(old);
     return 0;
 }
 
@@ -271,6 +268,7 @@ static rouse_call *take_locked(struct runtime *r)
         r->last = &r->first;
     call->in_line = false;
     call->running = true;
+    r->n_running++;
     return call;
 }
 
@@ -279,6 +277,7 @@ static void let_go(struct runtime *r, rouse_call *call, bool kept)
 {
     pthread_mutex_lock(&r->lock);
     call->running = false;
+    r->n_running--;
     bool over = call->ended || !kept;
     if (over)
         *find(r, call->id) = call->next;
@@ -302,6 +301,7 @@ static void put_back(struct runtime *r, rouse_call *call)
 {
     pthread_mutex_lock(&r->lock);
     call->running = false;
+    r->n_running--;
     call->following = r->unstored;
     r->unstored = call;
     pthread_mutex_unlock(&r->lock);
@@ -348,8 +348,10 @@ void runtime_store_again(rouse_manager *m)
     pthread_mutex_lock(&r->lock);
     rouse_call *list = r->unstored;
     r->unstored = NULL;
-    for (rouse_call *call = list; call; call = call->following)
+    for (rouse_call *call = list; call; call = call->following) {
         call->running = true;
+        r->n_running++;
+    }
     pthread_mutex_unlock(&r->lock);
     while (list) {
         rouse_call *call = list;

@@ -36,6 +36,7 @@ struct runtime {
     rouse_call *buckets[RUNTIME_BUCKETS];
     rouse_call *first, **last; /* in line */
     rouse_call *unstored;
+    size_t n_running;
     struct function *functions;
     size_t n_functions;
     struct queue_todo *queues; /* queue.c */

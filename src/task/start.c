@@ -193,7 +193,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
 {
     struct start *s = userdata;
     int tasks = s->manager->tasks;
-    snprintf(s->id, sizeof s->id, "bg_%llu", (unsigned long long)number);
+    task_id_of(number, s->id);
     int code = proc_create(tasks, s->id, &s->dir, &s->lock, err);
     if (code == ROUSE_ECONFLICT) {
         /* Left by a start that failed or died before its row was committed: the number was then not used up. */

@@ -72,6 +72,14 @@ rouse_task_update *rouse_task_upsert(const rouse_task *task)
     return update_of(false, &task, 1);
 }
 
+rouse_task_update *task_put_new(rouse_task *record)
+{
+    rouse_task_update *u = update_new(false);
+    if (u)
+        u->tasks[u->count++] = record_share(record);
+    return u;
+}
+
 rouse_task_update *rouse_task_replace_all(const rouse_task *const *tasks, size_t count)
 {
     return update_of(true, tasks, count);

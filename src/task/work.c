@@ -15,7 +15,8 @@
 struct work {
     struct planned planned;
     char id[LIMIT_TASK_ID + 1];
-    rouse_task record;
+    rouse_task record;  /* borrows the spec and what is above */
+    rouse_task *stored; /* the same, once it has its id; shared with the store */
 };
 
 struct works { /* that begin in one transaction */
@@ -91,8 +92,10 @@ static int add_works(void *userdata, uint64_t number, rouse_commit *commit, rous
     struct works *ws = userdata;
     for (size_t i = 0; i < ws->count; i++) {
         struct work *w = &ws->items[i];
-        snprintf(w->id, sizeof w->id, "bg_%llu", (unsigned long long)(number + i));
-        rouse_task_update *update = rouse_task_upsert(&w->record);
+        task_id_of(number + i, w->id);
+        rouse_task_free(w->stored); /* of a commit that began again */
+        w->stored = rouse_task_copy(&w->record);
+        rouse_task_update *update = w->stored ? task_put_new(w->stored) : NULL;
         int code = update ? rouse_task_state_add(ws->batch, update, err) : rouse_fail_memory(err);
         if (code == 0)
             code = plan_add(&w->planned, ws->batch, w->id, err);
@@ -122,7 +125,7 @@ static int set_going(rouse_manager *m, struct work *w, rouse_error *err)
     if (spec->run)
         code = runtime_keep(m, w->id, &(struct body){.call = spec->run, .userdata = spec->userdata}, err);
     if (code == 0 && !w->planned.waits && (spec->run || spec->function))
-        code = runtime_add(m, &w->record, err);
+        code = runtime_add(m, w->stored, err);
     if (code == 0)
         return plan_settle(&w->planned, err);
     const struct task_end end = {.status = ROUSE_FAILED, .error = rouse_error_text(code), .ended_by = "runtime"};
@@ -133,11 +136,10 @@ static int give_record(rouse_manager *m, const struct work *w, rouse_task **ret_
 {
     if (w->planned.waits)
         return task_load(m, w->planned.spec->thread, w->id, ret_task, err);
-    rouse_task *copy = rouse_task_copy(&w->record);
-    if (!copy)
+    *ret_task = record_over(w->stored);
+    if (!*ret_task)
         return rouse_fail_memory(err);
-    copy->ext.stage = "running";
-    *ret_task = copy;
+    (*ret_task)->ext.stage = "running";
     return 0;
 }
 
@@ -157,8 +159,10 @@ static int start_works(struct works *ws, const rouse_task_spec *const *specs, ro
             code = give_record(m, &ws->items[i], &ret_tasks[i], err);
         code = code > 0 ? 0 : code;
     }
-    for (size_t i = 0; i < ws->count; i++)
+    for (size_t i = 0; i < ws->count; i++) {
+        rouse_task_free(ws->items[i].stored);
         plan_done(&ws->items[i].planned);
+    }
     return code;
 }
 

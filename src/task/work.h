@@ -71,7 +71,7 @@ void runtime_free(rouse_manager *m);
 /* The body registered under the name. */
 bool runtime_find(rouse_manager *m, const char *function, struct body *fill);
 /* A task of this runtime that has begun: its body is put in line. A body that is not known leaves the task parked. */
-int runtime_add(rouse_manager *m, const rouse_task *task, rouse_error *err);
+int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err);
 /* Keeps the body of a task that has not begun, or could be begun again. */
 int runtime_keep(rouse_manager *m, const char *id, const struct body *body, rouse_error *err);
 bool runtime_keeps(rouse_manager *m, const char *id);
