@@ -16,17 +16,7 @@
 #include "proc/protocol.h"
 #include "proc/record.h"
 
-#define MAX_PIECES (LIMIT_OUTPUT_SEGMENTS + 8) /* more are there only while the supervisor drops some */
 #define TRIES 64
-
-struct piece {
-    uint64_t start, size;
-};
-
-struct pieces {
-    struct piece at[MAX_PIECES]; /* by offset */
-    size_t count;
-};
 
 /* "out" or "out.<offset>", exactly as they are written. */
 static bool parse_name(const char *name, uint64_t *ret_start)
@@ -45,7 +35,7 @@ static bool parse_name(const char *name, uint64_t *ret_start)
     return true;
 }
 
-static void add_piece(struct pieces *p, struct piece piece)
+static void add_piece(struct listing *p, struct piece piece)
 {
     size_t i = p->count;
     if (p->count == MAX_PIECES)
@@ -56,52 +46,63 @@ static void add_piece(struct pieces *p, struct piece piece)
     p->count++;
 }
 
-static int list_pieces(int dir, struct pieces *fill, rouse_error *err)
+static void add_entry(int dir, const char *name, struct listing *fill)
 {
-    int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = again < 0 ? NULL : fdopendir(again);
-    if (!entries) {
-        int code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot list a task's output");
-        fd_close(&again);
-        return code;
+    struct stat stat;
+    uint64_t start;
+    if (parse_name(name, &start) && fstatat(dir, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(stat.st_mode))
+        add_piece(fill, (struct piece){.start = start, .size = (uint64_t)stat.st_size});
+    fill->ready |= strcmp(name, SHIM_READY) == 0;
+    fill->waiting |= strcmp(name, SHIM_WAITING) == 0;
+}
+
+/* Without the C library's DIR, which takes memory and a descriptor of its own for a handful of names. */
+int proc_list(int dir, struct listing *fill, rouse_error *err)
+{
+    char entries[2048] __attribute__((aligned(__alignof__(struct dirent64))));
+    ssize_t n = -1;
+    *fill = (struct listing){.count = 0};
+    if (lseek(dir, 0, SEEK_SET) == 0) {
+        while ((n = getdents64(dir, entries, sizeof entries)) > 0) {
+            for (ssize_t at = 0; at < n;) {
+                const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
+                add_entry(dir, entry->d_name, fill);
+                at += entry->d_reclen;
+            }
+        }
     }
-    fill->count = 0;
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        struct stat stat;
-        uint64_t start;
-        if (parse_name(entry->d_name, &start) && fstatat(dir, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(stat.st_mode))
-            add_piece(fill, (struct piece){.start = start, .size = (uint64_t)stat.st_size});
+    return n < 0 ? rouse_fail_errno(err, ROUSE_EIO, errno, "cannot list the directory of a task") : 0;
+}
+
+struct proc_output proc_sum(const struct listing *listing, uint64_t recorded)
+{
+    struct proc_output output = {.size = recorded};
+    for (size_t i = 0; i < listing->count; i++) {
+        uint64_t end = listing->at[i].start + listing->at[i].size;
+        output.size = end > output.size ? end : output.size;
+        output.kept += listing->at[i].size;
     }
-    closedir(entries);
-    return 0;
+    output.kept = output.kept > output.size ? output.size : output.kept;
+    output.dropped = output.size - output.kept;
+    return output;
 }
 
 int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse_error *err)
 {
-    struct pieces pieces;
+    struct listing listing;
     struct record record;
     FD_AUTO int dir = proc_open_directory(parent, id, err);
     if (dir < 0)
         return dir;
     int recorded = record_read(dir, &record, err);
-    int code = recorded < 0 ? recorded : list_pieces(dir, &pieces, err);
-    if (code < 0)
-        return code;
-    struct proc_output output = {.size = recorded ? record.output : 0};
-    for (size_t i = 0; i < pieces.count; i++) {
-        uint64_t end = pieces.at[i].start + pieces.at[i].size;
-        output.size = end > output.size ? end : output.size;
-        output.kept += pieces.at[i].size;
-    }
-    output.kept = output.kept > output.size ? output.size : output.kept;
-    output.dropped = output.size - output.kept;
-    *fill = output;
-    return 0;
+    int code = recorded < 0 ? recorded : proc_list(dir, &listing, err);
+    if (code == 0)
+        *fill = proc_sum(&listing, recorded ? record.output : 0);
+    return code;
 }
 
 /* The piece that has the byte at offset or, when none has, the first one behind it. */
-static const struct piece *choose(const struct pieces *pieces, uint64_t offset)
+static const struct piece *choose(const struct listing *pieces, uint64_t offset)
 {
     for (size_t i = 0; i < pieces->count; i++) {
         const struct piece *p = &pieces->at[i];
@@ -137,7 +138,7 @@ static ssize_t read_piece(int dir, const struct piece *piece, uint64_t offset, c
 }
 
 /* What stands at offset and, without a gap, behind it. *offset moves to the first byte given. */
-static ssize_t read_run(int dir, const struct pieces *pieces, uint64_t *offset, char *fill, size_t size)
+static ssize_t read_run(int dir, const struct listing *pieces, uint64_t *offset, char *fill, size_t size)
 {
     size_t len = 0;
     while (len < size) {
@@ -163,8 +164,8 @@ int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, s
     if (size > INT32_MAX)
         size = INT32_MAX;
     for (int i = 0; i < TRIES; i++) {
-        struct pieces pieces;
-        int code = list_pieces(dir, &pieces, err);
+        struct listing pieces;
+        int code = proc_list(dir, &pieces, err);
         if (code < 0)
             return code;
         ssize_t n = read_run(dir, &pieces, offset, fill, size);
@@ -178,9 +179,9 @@ int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, s
 
 int proc_output_drop(int parent, const char *id, rouse_error *err)
 {
-    struct pieces pieces;
+    struct listing pieces;
     FD_AUTO int dir = proc_open_directory(parent, id, err);
-    int code = dir < 0 ? dir : list_pieces(dir, &pieces, err);
+    int code = dir < 0 ? dir : proc_list(dir, &pieces, err);
     for (size_t i = 0; code == 0 && i < pieces.count; i++) {
         char name[32];
         name_piece(name, sizeof name, pieces.at[i].start);
@@ -188,20 +189,4 @@ int proc_output_drop(int parent, const char *id, rouse_error *err)
             code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot drop the output of '%s'", id);
     }
     return code;
-}
-
-static bool has_file(int parent, const char *id, const char *name)
-{
-    FD_AUTO int dir = proc_open_directory(parent, id, NULL);
-    return dir >= 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-bool proc_is_ready(int parent, const char *id)
-{
-    return has_file(parent, id, SHIM_READY);
-}
-
-bool proc_is_waiting(int parent, const char *id)
-{
-    return has_file(parent, id, SHIM_WAITING) && !has_file(parent, id, SHIM_EXIT);
 }

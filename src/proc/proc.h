@@ -93,7 +93,20 @@ enum proc_state {
     PROC_LOST,  /* neither: supervisor or machine died; proc_sweep ends what may be left */
     PROC_GONE,  /* no directory */
 };
-/* Looks; changes nothing. fill is set for PROC_ENDED. A malformed exit record counts as none. */
+struct proc_output {
+    uint64_t size, kept, dropped;
+};
+struct proc_look {
+    enum proc_state state;
+    struct proc_exit exit; /* of PROC_ENDED */
+    struct proc_output output;
+    bool ready;   /* the ready pattern matched */
+    bool waiting; /* for input: alive, silent, and blocked reading its pipe or terminal */
+};
+/* All that can be seen of a task, in one look at its directory, which changes nothing. A malformed exit record counts as none.
+ * parent -1: no task has a directory. */
+int proc_look(int parent, const char *id, struct proc_look *fill, rouse_error *err);
+/* Only whether it is alive. fill is set for PROC_ENDED. */
 int proc_probe(int parent, const char *id, enum proc_state *ret_state, struct proc_exit *fill, rouse_error *err);
 /* The ending is in the store: a supervisor that nobody has told so over its socket then spares itself the reaper. */
 void proc_settle(int parent, const char *id);
@@ -141,16 +154,10 @@ int proc_resize(int fd, unsigned rows, unsigned columns, rouse_error *err);
 
 /* ---- output ---- */
 
-struct proc_output {
-    uint64_t size, kept, dropped;
-};
 int proc_output_size(int parent, const char *id, struct proc_output *fill, rouse_error *err);
 /* From *offset on, at most size bytes into fill; *offset becomes that of the first byte given. 0 at the end so far. */
 int proc_output_read(int parent, const char *id, uint64_t *offset, char *fill, size_t size, rouse_error *err);
 /* Removes the output of a task that has ended; its size stays known from the exit record. */
 int proc_output_drop(int parent, const char *id, rouse_error *err);
-bool proc_is_ready(int parent, const char *id);
-/* Waits for input now: blocked reading its terminal or pipe, and silent. */
-bool proc_is_waiting(int parent, const char *id);
 
 #endif

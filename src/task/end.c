@@ -25,7 +25,7 @@ static void add_output_tail(rouse_manager *m, const rouse_task *end, struct buf 
     char bytes[LIMIT_RESULT_TAIL];
     uint64_t size = end->ext.output.size;
     uint64_t offset = size > sizeof bytes ? size - sizeof bytes : 0;
-    int n = proc_output_read(m->tasks, end->task_id, &offset, bytes, sizeof bytes, NULL);
+    int n = size > 0 ? proc_output_read(m->tasks, end->task_id, &offset, bytes, sizeof bytes, NULL) : 0;
     struct buf text = BUF_INIT(0);
     if (n > 0)
         clean_text(&text, bytes, (size_t)n);
@@ -59,21 +59,19 @@ static void describe_failure(struct ending *e, const rouse_task *task, const str
         snprintf(text, size, "exit status %d", exit->exit_code);
 }
 
-static void fill_output(rouse_manager *m, rouse_task *task)
+static void fill_output(rouse_task *task, const struct proc_output *output)
 {
-    struct proc_output output;
-    if (proc_output_size(m->tasks, task->task_id, &output, NULL) < 0)
-        return;
     task->ext.has_output = true;
-    task->ext.output = (rouse_output){.size = output.size, .kept = output.kept, .dropped = output.dropped};
+    task->ext.output = (rouse_output){.size = output->size, .kept = output->kept, .dropped = output->dropped};
 }
 
-/* end: a shallow copy of the running record, made into the terminal one. Borrows from e and exit. */
-static void end_by_exit(rouse_manager *m, rouse_task *end, const struct proc_exit *exit, struct ending *e)
+/* end: a shallow copy of the running record, made into the terminal one. Borrows from e and look. */
+static void end_by_exit(rouse_manager *m, rouse_task *end, const struct proc_look *look, struct ending *e)
 {
+    const struct proc_exit *exit = &look->exit;
     bool cancelled = exit->cancelled || strcmp(exit->ended_by, "parent") == 0;
     bool well = exit->exec_errno == 0 && exit->exit_code == 0 && exit->signal == 0 && strcmp(exit->ended_by, "self") == 0;
-    fill_output(m, end);
+    fill_output(end, &look->output);
     end->completed_at_ms = exit->ended_at_ms;
     end->ext.exit_code = exit->exit_code;
     end->ext.signal = exit->signal;
@@ -104,10 +102,8 @@ static void end_with_error(rouse_manager *m, rouse_task *end, const char *error,
     end->status = ROUSE_FAILED;
     end->error = error;
     end->completed_at_ms = manager_now(m);
-    if (end->has_ext) {
+    if (end->has_ext)
         end->ext.ended_by = ended_by;
-        fill_output(m, end);
-    }
 }
 
 /* 1 when this commit ended the task, or this attempt of it; 0 when it had ended already. */
@@ -145,35 +141,39 @@ static uint64_t sweep_survivors(rouse_manager *m, const char *id)
     return killed;
 }
 
+int task_end_seen(rouse_manager *m, const char *thread, const rouse_task *task, const struct proc_look *look, rouse_error *err)
+{
+    manager_at(m, STEP_SEEN);
+    struct ending e = {.result = BUF_INIT(0)};
+    rouse_task end = *task;
+    if (look->state == PROC_ENDED) {
+        end_by_exit(m, &end, look, &e);
+    } else {
+        if (look->state == PROC_LOST)
+            end.ext.killed = sweep_survivors(m, task->task_id);
+        end_with_error(m, &end, TASK_ORPHAN_TEXT, "runtime");
+        if (look->state == PROC_LOST && end.has_ext)
+            fill_output(&end, &look->output);
+    }
+    int code = buf_check(&e.result, err);
+    if (code == 0)
+        code = commit_ending(m, thread, task, &end, err);
+    manager_at(m, STEP_COMMITTED);
+    if (code >= 0 && look->state == PROC_ENDED)
+        proc_settle(m->tasks, task->task_id);
+    buf_done(&e.result);
+    return code;
+}
+
 int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
-    enum proc_state state = PROC_GONE; /* in a store in memory: what was imported as running has no process */
-    struct proc_exit exit;
+    struct proc_look look;
     if (!task_is_process(task))
         return work_take_in(m, thread, task, err);
     if (record_is_waiting(&task->ext))
         return 0;
-    int code = m->tasks < 0 ? 0 : proc_probe(m->tasks, task->task_id, &state, &exit, err);
-    if (code < 0 || state == PROC_ALIVE)
-        return code;
-    manager_at(m, STEP_SEEN);
-    struct ending e = {.result = BUF_INIT(0)};
-    rouse_task end = *task;
-    if (state == PROC_ENDED) {
-        end_by_exit(m, &end, &exit, &e);
-    } else {
-        if (state == PROC_LOST)
-            end.ext.killed = sweep_survivors(m, task->task_id);
-        end_with_error(m, &end, TASK_ORPHAN_TEXT, "runtime");
-    }
-    code = buf_check(&e.result, err);
-    if (code == 0)
-        code = commit_ending(m, thread, task, &end, err);
-    manager_at(m, STEP_COMMITTED);
-    if (code >= 0 && state == PROC_ENDED)
-        proc_settle(m->tasks, task->task_id);
-    buf_done(&e.result);
-    return code;
+    int code = proc_look(m->tasks, task->task_id, &look, err);
+    return code < 0 || look.state == PROC_ALIVE ? code : task_end_seen(m, thread, task, &look, err);
 }
 
 int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err)

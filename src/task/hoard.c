@@ -1,5 +1,6 @@
 #include "task/hoard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,8 +97,19 @@ static void drop_oldest(rouse_manager *m, int notes, struct head *h)
         fallocate(notes, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)(h->dropped / HOLE * HOLE));
 }
 
+/* Has nobody added a note since nothing was left to do here? */
+static bool is_done(const rouse_manager *m)
+{
+    struct stat is;
+    if (fstatat(m->tasks, "../outputs", &is, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT;
+    return m->notes_seen == is.st_size;
+}
+
 void hoard_trim(rouse_manager *m)
 {
+    if (is_done(m))
+        return;
     FD_AUTO int head = open_beside_tasks(m, "../outputs.head", O_RDWR);
     if (head < 0 || flock(head, LOCK_EX | LOCK_NB) != 0)
         return; /* somebody is at it */
@@ -110,6 +122,7 @@ void hoard_trim(rouse_manager *m)
     drop_oldest(m, notes, &h);
     if (memcmp(&before, &h, sizeof h) != 0)
         write_head(head, &h);
+    m->notes_seen = h.total > m->output_cap ? -1 : (int64_t)h.counted;
 }
 
 void hoard_add(rouse_manager *m, const char *task_id, uint64_t kept)

@@ -161,7 +161,8 @@ int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, 
         return rouse_fail_memory(err);
     m->store = store;
     m->platform = rouse_store_platform(store);
-    m->tasks = m->owners = m->owner_lock = -1;
+    m->tasks = m->owners = m->owner_lock = m->bell = -1;
+    m->notes_seen = -1;
     pthread_mutex_init(&m->owner_guard, NULL);
     read_boot(m);
     int code = fill_manager(m, options ? options : &(rouse_manager_options){0}, err);
@@ -187,6 +188,7 @@ void rouse_manager_free(rouse_manager *manager)
     owner_release(manager);
     pthread_mutex_destroy(&manager->owner_guard);
     fd_close(&manager->tasks);
+    fd_close(&(int){manager->bell});
     free(manager->shim);
     free(manager->rouse);
     free(manager->asker);

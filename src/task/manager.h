@@ -36,6 +36,8 @@ struct rouse_manager {
     rouse_limits limits;
     struct runtime *runtime; /* bodies of functions (runtime.c) */
     uint64_t output_cap; /* of ended tasks' output, bytes */
+    _Atomic int64_t notes_seen; /* bytes of hoard.h's notes when nothing was left to do, -1 = not known */
+    _Atomic int bell; /* one that was opened for a wait and is kept for the next, or -1 (wait.c) */
     struct waits *waits; /* those that call back (waits.c) */
     bool (*interrupted)(void *userdata);
     void *userdata;
@@ -55,6 +57,8 @@ bool manager_interrupted(const rouse_manager *m);
  * committed by somebody else meanwhile, or an error. thread is the one the record is stored in: an imported record may name
  * another owner, or none. */
 int task_take_in(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err);
+/* The same of a process that was seen not to be alive. */
+int task_end_seen(rouse_manager *m, const char *thread, const rouse_task *task, const struct proc_look *look, rouse_error *err);
 /* The end of a task that could not even be supervised. Returns 0 also when somebody was faster. */
 int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, const char *error, rouse_error *err);
 
@@ -71,8 +75,6 @@ bool task_is_id(const char *text);
 /* Brings the stored stage of a running command, as it was read, in line with its process; when it waits for input, with an event
  * in the owner's inbox. */
 int task_note_waiting(rouse_manager *m, const char *thread, const rouse_task *task, bool waiting, rouse_error *err);
-/* Reads what only the running process knows (stage, ready, output) into a running record that the caller owns. */
-void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state);
 
 /* A rouse_prune_hook: the directory of a task whose row is gone goes as well. */
 void task_forget(const char *thread, const char *id, void *manager);

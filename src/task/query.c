@@ -15,17 +15,15 @@ struct rouse_task_list {
     rouse_found *found; /* one for each item, or NULL */
 };
 
-void task_decorate(rouse_manager *m, rouse_task *task, enum proc_state state)
+/* What only the running process knows. */
+static void decorate(rouse_task *task, const struct proc_look *look)
 {
-    struct proc_output output;
-    if (!task->has_ext || state != PROC_ALIVE)
+    if (!task->has_ext)
         return;
-    task->ext.stage = proc_is_waiting(m->tasks, task->task_id) ? "waiting_input" : "running";
-    task->ext.ready = proc_is_ready(m->tasks, task->task_id);
-    if (proc_output_size(m->tasks, task->task_id, &output, NULL) == 0) {
-        task->ext.has_output = true;
-        task->ext.output = (rouse_output){.size = output.size, .kept = output.kept, .dropped = output.dropped};
-    }
+    task->ext.stage = look->waiting ? "waiting_input" : "running";
+    task->ext.ready = look->ready;
+    task->ext.has_output = true;
+    task->ext.output = (rouse_output){.size = look->output.size, .kept = look->output.kept, .dropped = look->output.dropped};
 }
 
 static int replace(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
@@ -42,7 +40,7 @@ static int replace(rouse_manager *m, const char *thread, rouse_task **task, rous
 /* Brings *task, stored in thread, up to date with its process; *task is replaced when it had ended. */
 static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
 {
-    enum proc_state state;
+    struct proc_look look;
     if (rouse_status_is_terminal((*task)->status) || record_is_waiting(&(*task)->ext))
         return 0;
     if (!task_is_process(*task)) {
@@ -50,15 +48,15 @@ static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rous
         (*task)->ext.stage = "running";
         return taken > 0 ? replace(m, thread, task, err) : taken;
     }
-    int code = proc_probe(m->tasks, (*task)->task_id, &state, &(struct proc_exit){0}, err);
+    int code = proc_look(m->tasks, (*task)->task_id, &look, err);
     if (code < 0)
         return code;
-    if (state == PROC_ALIVE) {
-        task_note_waiting(m, thread, *task, proc_is_waiting(m->tasks, (*task)->task_id), NULL); /* else at the next look */
-        task_decorate(m, *task, state);
+    if (look.state == PROC_ALIVE) {
+        task_note_waiting(m, thread, *task, look.waiting, NULL); /* else at the next look */
+        decorate(*task, &look);
         return 0;
     }
-    code = task_take_in(m, thread, *task, err);
+    code = task_end_seen(m, thread, *task, &look, err);
     return code < 0 ? code : replace(m, thread, task, err);
 }
 

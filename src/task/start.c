@@ -5,6 +5,7 @@
  * The lock is held without a gap from before the row can be seen until the supervisor ends, so whoever sees a running row
  * with a free lock knows that the task is over. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,16 +166,23 @@ static bool begins_again(const struct planned *p)
     return p->waits || p->plan.max_attempts > 1;
 }
 
-static int write_spec(struct start *s, rouse_error *err)
+/* At a start nobody sees the directory yet; at another beginning the new one takes the old one's place at once. */
+static int put_spec(int dir, const struct buf *b, bool again, rouse_error *err)
+{
+    if (again)
+        return fd_write_file(dir, "spec.json", b->data, b->len, false, err);
+    FD_AUTO int fd = openat(dir, "spec.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 && fd_write_all(fd, b->data, b->len) == 0 ? 0 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot write 'spec.json'");
+}
+
+static int write_spec(struct start *s, bool again, rouse_error *err)
 {
     struct buf b = BUF_INIT(0);
-    char boot[PROC_BOOT_SIZE] = "";
     char *record = rouse_task_encode(&s->record, err);
     if (!record)
         return ROUSE_ENOMEM;
-    proc_boot(boot, NULL);
     buf_addf(&b, "{\"v\":1,\"token\":\"%s\",\"boot\":\"%s\",\"timeout_ms\":%llu,\"idle_timeout_ms\":%llu,\"grace_ms\":%llu,\"task\":",
-             s->token, boot, (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
+             s->token, s->manager->boot, (unsigned long long)s->spec->timeout_ms, (unsigned long long)s->spec->idle_timeout_ms,
              (unsigned long long)s->spec->grace_ms);
     buf_adds(&b, record);
     if (begins_again(&s->planned))
@@ -183,7 +191,7 @@ static int write_spec(struct start *s, rouse_error *err)
     free(record);
     int code = buf_check(&b, err);
     if (code == 0)
-        code = fd_write_file(s->dir, "spec.json", b.data, b.len, false, err);
+        code = put_spec(s->dir, &b, again, err);
     buf_done(&b);
     return code;
 }
@@ -204,7 +212,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     if (code < 0)
         return code;
     manager_at(s->manager, STEP_DIRECTORY);
-    code = write_spec(s, err);
+    code = write_spec(s, false, err);
     if (code < 0)
         return code;
     manager_at(s->manager, STEP_SPEC);
@@ -355,7 +363,7 @@ static int begin_held(struct start *s, const rouse_task *task, const struct held
     s->spec = &spec;
     s->record = *task;
     s->planned.waits = true;
-    int code = write_spec(s, err); /* names this boot of the machine */
+    int code = write_spec(s, true, err); /* names this boot of the machine */
     if (code == 0)
         code = task_move(m, spec.thread, task, false, err);
     if (code <= 0)

@@ -3,8 +3,11 @@
  * nothing but the time to the next one. */
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
@@ -70,29 +73,27 @@ static int listen_to(struct waiter *w, size_t i, rouse_error *err)
     return code;
 }
 
-/* Brings task i up to date; afterwards it holds, or its supervisor is listened to, or w is unsettled. */
-static int look(struct waiter *w, size_t i, rouse_error *err)
+/* Brings task i up to date, unless it is fresh; afterwards it holds, or its supervisor is listened to, or w is unsettled. What
+ * happened between the look and the listening is told by the supervisor, or was rung. */
+static int look(struct waiter *w, size_t i, bool fresh, rouse_error *err)
 {
     if (holds(w, i))
         return 0;
-    int code = reload(w, i, err);
+    int code = fresh ? 0 : reload(w, i, err);
     if (code == 0 && !holds(w, i))
         code = watch_begin(&w->watch, i, w->tasks[i]->task_id, err);
     if (code < 0 || holds(w, i) || w->fds[i] >= 0 || !task_is_process(w->tasks[i]) || record_is_waiting(&w->tasks[i]->ext))
         return code; /* of what has no supervisor the bell tells */
-    if (listen_to(w, i, NULL) < 0) {
-        w->unsettled = true;
-        return 0;
-    }
-    return reload(w, i, err); /* what happened before the supervisor knew of us */
+    w->unsettled = listen_to(w, i, NULL) < 0 || w->unsettled;
+    return 0;
 }
 
-static int look_at_all(struct waiter *w, rouse_error *err)
+static int look_at_all(struct waiter *w, bool fresh, rouse_error *err)
 {
     int code = 0;
     w->unsettled = false;
     for (size_t i = 0; code == 0 && i < w->count; i++)
-        code = look(w, i, err);
+        code = look(w, i, fresh, err);
     return code;
 }
 
@@ -155,7 +156,7 @@ static int sleep_once(struct waiter *w, rouse_error *err)
         rouse_store_bell_clear(w->bell);
     if (code == 0)
         code = watch_look(&w->watch, err);
-    return code == 0 && (rang || w->unsettled) ? look_at_all(w, err) : code;
+    return code == 0 && (rang || w->unsettled) ? look_at_all(w, false, err) : code;
 }
 
 /* Who waits is there, and so begins what comes due: it may be what is waited for. */
@@ -169,7 +170,7 @@ static int work_off_agenda(struct waiter *w, rouse_error *err)
 
 static int wait_until_over(struct waiter *w, rouse_error *err)
 {
-    int code = look_at_all(w, err);
+    int code = look_at_all(w, true, err);
     while (code == 0 && !is_over(w)) {
         code = work_off_agenda(w, err);
         if (code < 0)
@@ -269,9 +270,37 @@ void wait_free_tasks(rouse_task **tasks, size_t count)
     free(tasks);
 }
 
+/* Closing an inotify descriptor waits for a grace period of the kernel, longer than a short task takes: one is kept. A store in
+ * memory has no use for that. */
+static int take_bell(struct waiter *w, rouse_error *err)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    w->bell = w->manager->tasks < 0 ? -1 : atomic_exchange(&w->manager->bell, -1);
+    bool whole = w->bell >= 0;
+    for (ssize_t n; whole && (n = read(w->bell, events, sizeof events)) > 0;) {
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *event = (const struct inotify_event *)(const void *)(events + at);
+            whole = whole && !(event->mask & (IN_DELETE_SELF | IN_IGNORED)); /* or it would never ring again */
+            at += (ssize_t)(sizeof *event + event->len);
+        }
+    }
+    if (whole)
+        return 0;
+    fd_close(&w->bell);
+    return rouse_store_bell_open(w->manager->store, &w->bell, err);
+}
+
+static void give_bell(struct waiter *w)
+{
+    int none = -1;
+    if (w->bell >= 0 && w->manager->tasks >= 0 && atomic_compare_exchange_strong(&w->manager->bell, &none, w->bell))
+        w->bell = -1;
+    fd_close(&w->bell);
+}
+
 static int open_waiter(struct waiter *w, rouse_error *err)
 {
-    int code = rouse_store_bell_open(w->manager->store, &w->bell, err);
+    int code = take_bell(w, err);
     if (code == 0)
         code = wait_resolve(w->manager, w->wait, &w->tasks, &w->count, err);
     if (code < 0)
@@ -299,7 +328,7 @@ static void close_waiter(struct waiter *w)
     free(w->polls);
     wait_free_tasks(w->tasks, w->count);
     watch_close(&w->watch);
-    fd_close(&w->bell);
+    give_bell(w);
 }
 
 static int hand_over(struct waiter *w, rouse_task_list **ret_list, rouse_error *err)

@@ -105,6 +105,16 @@ enum proc_state probe(struct place *p, const char *id)
     return state;
 }
 
+struct proc_look look_at(struct place *p, const char *id)
+{
+    struct proc_look look;
+    rouse_error err = {0};
+    if (proc_look(p->tasks, id, &look, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(look.state, probe(p, id));
+    return look;
+}
+
 struct proc_exit end_of(struct place *p, const char *id)
 {
     enum proc_state state;

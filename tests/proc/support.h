@@ -33,6 +33,7 @@ void settle(void);
 /* settle, then the exit record, which must be there. */
 struct proc_exit end_of(struct place *p, const char *id);
 enum proc_state probe(struct place *p, const char *id);
+struct proc_look look_at(struct place *p, const char *id);
 /* Sleeps until this news comes, passing over others. */
 void await_news(int fd, enum proc_news news);
 int connect_and_watch(struct place *p, const char *id);

@@ -142,7 +142,7 @@ static void test_late_watchers(void **state)
     start_staying(*state, NULL);
     int first = connect_and_watch(*state, "bg_1");
     await_news(first, PROC_NEWS_READY);
-    assert_true(proc_is_ready(((struct place *)*state)->tasks, "bg_1"));
+    assert_true(look_at(*state, "bg_1").ready);
     int second = connect_and_watch(*state, "bg_1");
     await_news(second, PROC_NEWS_READY);
     ask_end(first);
@@ -221,7 +221,7 @@ static void test_bell(void **state)
     assert_true(inotify_add_watch(bell, path, IN_ATTRIB) >= 0);
     start_staying(p, path);
     assert_int_equal(read(bell, &event, sizeof event), sizeof event);
-    assert_true(proc_is_ready(p->tasks, "bg_1"));
+    assert_true(look_at(p, "bg_1").ready);
     int fd = connect_and_watch(p, "bg_1");
     ask_end(fd);
     assert_int_equal(read(bell, &event, sizeof event), sizeof event);

@@ -139,7 +139,7 @@ static void test_no_input(void **state)
     assert_int_equal(proc_resize(fd, 0, 10, &err), ROUSE_EINVAL);
     assert_int_equal(proc_cancel(fd, SIGKILL, 0, "user", "", NULL), 0);
     end_it(p, fd);
-    assert_false(proc_is_waiting(p->tasks, "bg_1"));
+    assert_false(look_at(p, "bg_1").waiting);
 }
 
 /* A reader that has gone is no reason to end, or to spin. */
@@ -170,7 +170,7 @@ static void check_waiting(struct place *p, const char *const *argv, enum proc_in
     int fd = start_with(p, argv, input);
     int watcher = connect_and_watch(p, "bg_1");
     await_news(watcher, PROC_NEWS_WAITING);
-    assert_true(proc_is_waiting(p->tasks, "bg_1"));
+    assert_true(look_at(p, "bg_1").waiting);
     int late = connect_and_watch(p, "bg_1");
     await_news(late, PROC_NEWS_WAITING);
     close(late);
@@ -179,7 +179,7 @@ static void check_waiting(struct place *p, const char *const *argv, enum proc_in
     await_news(watcher, PROC_NEWS_WAITING); /* for the second line */
     assert_int_equal(give(fd, "you\n"), 4);
     await_news(watcher, PROC_NEWS_ENDED);
-    assert_false(proc_is_waiting(p->tasks, "bg_1"));
+    assert_false(look_at(p, "bg_1").waiting);
     close(watcher);
     assert_int_equal(end_it(p, fd).exit_code, 0);
     assert_non_null(strstr(output_of(p, "bg_1"), "got me you"));

@@ -152,7 +152,7 @@ static void test_no_such_task(void **state)
     assert_int_equal(output.size, 7);
     assert_int_equal(proc_output_read(p->tasks, "bg_9", &offset, &byte, 1, NULL), ROUSE_ENOTFOUND);
     assert_int_equal(offset, 3);
-    assert_false(proc_is_ready(p->tasks, "bg_9"));
+    assert_false(look_at(p, "bg_9").ready);
 }
 
 static void test_ready_pattern(void **state)
@@ -184,7 +184,7 @@ static void test_ready_pattern(void **state)
         start.ready_when = rows[i].pattern;
         assert_int_equal(start_task(p, "bg_1", &start, NULL, NULL), 0);
         end_of(p, "bg_1");
-        if (proc_is_ready(p->tasks, "bg_1") != rows[i].ready)
+        if (look_at(p, "bg_1").ready != rows[i].ready)
             fail_msg("row %zu", i);
         assert_int_equal(proc_remove(p->tasks, "bg_1", NULL), 0);
     }
