@@ -42,6 +42,7 @@ typedef struct rouse_index {
     int64_t priority;   /* with a queue: the highest is claimed first */
     bool waiting;       /* live and with a queue: not begun, so it can be claimed */
     uint64_t ended_ms;  /* not live: when it ended, Unix time in milliseconds; 0 = long ago */
+    uint64_t due_ms;    /* live: when it is to be looked at first (rouse_store_overview), Unix time; 0 = never */
 } rouse_index;
 
 typedef struct rouse_key {

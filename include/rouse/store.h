@@ -62,10 +62,14 @@ ROUSE_API int rouse_store_uninstall(rouse_store *store, const char *name, const 
 
 /* ---- one commit: state, events, conversation, together ---- */
 
+/* What an event is about, where unread ones of a kind must be found without reading all others (rouse_store_topic). */
+typedef enum rouse_topic { ROUSE_TOPIC_OTHER = 0, ROUSE_TOPIC_FAILURE, ROUSE_TOPIC_MESSAGE } rouse_topic;
+
 typedef struct rouse_post {  /* an event for a thread's inbox */
     const char *thread;      /* the owner's */
     const char *task_id;     /* "" when it is about none */
     const char *json;        /* the event (COMPAT B79) */
+    rouse_topic topic;
 } rouse_post;
 
 typedef struct rouse_message { /* one message of a conversation */
@@ -154,6 +158,22 @@ ROUSE_API size_t rouse_rows_count(const rouse_rows *rows);
 ROUSE_API const void *rouse_rows_at(const rouse_rows *rows, size_t i, const char **ret_thread, const char **ret_entry);
 ROUSE_API void rouse_rows_free(rouse_rows *rows); /* takes NULL */
 
+typedef struct rouse_ends {     /* how much of an overview is wanted, each at most 10000 */
+    uint64_t due_by;            /* what is due at this time or earlier, and of that */
+    size_t due, newest, oldest;
+} rouse_ends;
+typedef struct rouse_overview { /* of the live entries of a thread, at one instant */
+    uint64_t live;              /* how many there are */
+    rouse_rows *due;            /* what is due, in the order of that; of equal ones the newest first */
+    rouse_rows *newest;         /* newest first */
+    rouse_rows *oldest;         /* oldest first */
+} rouse_overview;
+/* The ends of what a list of the live entries would say; what it costs does not depend on how many there are. key: a THREAD-scoped
+ * MAP. Fills fill, to be emptied with rouse_overview_done. The errors of rouse_store_list. */
+ROUSE_API int rouse_store_overview(rouse_store *store, const rouse_key *key, const char *thread, const rouse_ends *ends,
+                                   rouse_overview *fill, rouse_error *err);
+ROUSE_API void rouse_overview_done(rouse_overview *overview);
+
 /* {"revision":n,"extensions":{key:value}} of the thread: every registered key that is not transient and has a value,
  * RUN-scoped ones of run (NULL = none) included (COMPAT B28). *ret_json Returns free. */
 ROUSE_API int rouse_store_export(rouse_store *store, const char *thread, const char *run, char **ret_json,
@@ -182,6 +202,9 @@ typedef struct rouse_event {
 typedef struct rouse_events rouse_events;
 /* Events of a thread (NULL = all) with id > after, oldest first; only those not acknowledged unless all. limit 0 = 10000. */
 ROUSE_API int rouse_store_inbox(rouse_store *store, const char *thread, uint64_t after, bool all, size_t limit,
+                                rouse_events **ret_events, rouse_error *err);
+/* Events of one topic, not OTHER, that are not acknowledged: otherwise as rouse_store_inbox, at the cost of those given. */
+ROUSE_API int rouse_store_topic(rouse_store *store, const char *thread, rouse_topic topic, uint64_t after, size_t limit,
                                 rouse_events **ret_events, rouse_error *err);
 ROUSE_API size_t rouse_events_count(const rouse_events *events);
 ROUSE_API const rouse_event *rouse_events_at(const rouse_events *events, size_t i); /* Borrowed until free */

@@ -449,8 +449,8 @@ ROUSE_API int rouse_message_recover(rouse_manager *manager, const char *thread, 
                                     rouse_error *err);
 
 /* The block a model sees: the running tasks of the thread and those that failed before anybody was told, within budget bytes
- * (0 = 1500), escaped; "" when there are none. First what waits for input, then what failed, what is near its deadline, the
- * newest, the one that runs longest, the others; a last line counts what is left out. The same state gives the same text (ages
+ * (0 = 1500), escaped; "" when there are none. First what waits for input, then what failed, what is near its deadline (the
+ * nearest first), the newest, the one that runs longest, the others; a last line counts what is left out. The same state gives the same text (ages
  * are rounded), so a text that is equal to the last one need not be shown again. *ret_text Returns free. */
 ROUSE_API int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text,
                                 rouse_error *err);

@@ -76,6 +76,8 @@ static int check_posts(const rouse_commit *commit, rouse_error *err)
             code = storage_check_name("task", post->task_id, err);
         if (code == 0 && !post->task_id)
             code = rouse_fail(err, ROUSE_EINVAL, "an event without a task id; give \"\" when it is about none");
+        if (code == 0 && (post->topic < ROUSE_TOPIC_OTHER || post->topic > ROUSE_TOPIC_MESSAGE))
+            code = rouse_fail(err, ROUSE_EINVAL, "there is no topic %d for an event", (int)post->topic);
         if (code == 0)
             code = check_json("an event", post->json, err);
     }

@@ -47,10 +47,17 @@ struct memory_entry {
     struct memory_entry *every_newer, *every_older; /* in the kind */
     struct memory_member *members;
     struct memory_claim *claim; /* or NULL; it may have run out */
+    struct memory_due *due;     /* or NULL */
     bool live;
     bool fresh;   /* made by the commit that is going on: in no list yet */
     bool leaving; /* removed by it: still in all lists */
     char name[];
+};
+
+struct memory_due { /* in the shelf's tree: by due_ms, then the newest first; a treap */
+    struct memory_due *left, *right;
+    struct memory_entry *entry;
+    uint64_t due_ms;
 };
 
 struct memory_claim {
@@ -86,6 +93,20 @@ struct memory_shelf {
     bool clearing; /* cleared by the commit that is going on: what is in the lists is gone */
     struct memory_entry *newest, *oldest;
     size_t count;
+    struct memory_due *due;
+};
+
+#define MEMORY_TOPICS (ROUSE_TOPIC_MESSAGE + 1)
+
+struct memory_topic { /* an unread event's being of a topic */
+    struct memory_event *event;
+    rouse_topic which;
+    struct memory_topic *newer, *older;             /* of the thread */
+    struct memory_topic *every_newer, *every_older; /* of the store */
+};
+
+struct memory_topics { /* oldest first */
+    struct memory_topic *oldest, *newest;
 };
 
 struct memory_event {
@@ -96,6 +117,7 @@ struct memory_event {
     struct memory_event *older, *newer;           /* of the thread */
     struct memory_event *every_older, *every_newer; /* of the store */
     struct memory_event *acked_next, *acked_before; /* in order of acknowledgement */
+    struct memory_topic *topic;                   /* NULL: of none, or it was read */
     bool acking;                                  /* by the commit that is going on */
 };
 
@@ -119,6 +141,7 @@ struct memory_place {
     struct state_set set;
     struct memory_shelf *shelves;
     struct memory_event *oldest_event, *newest_event;
+    struct memory_topics topics[MEMORY_TOPICS];
     struct memory_message **messages; /* the one of seq n is at n - 1 */
     size_t n_messages, cap_messages;
     struct memory_run *last_run;
@@ -135,6 +158,7 @@ struct memory_store {
     struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs;
     struct memory_kind *kinds;
     struct memory_event *oldest_event, *newest_event;
+    struct memory_topics topics[MEMORY_TOPICS];
     struct memory_event *first_acked, *last_acked;
     size_t n_acked;
     struct memory_bell *bells;
@@ -174,6 +198,18 @@ void memory_link_entry(struct memory_store *s, struct memory_entry *entry);
 void memory_unlink_entry(struct memory_store *s, struct memory_entry *entry);
 void memory_set_members(struct memory_store *s, struct memory_entry *entry, struct memory_member *members); /* Takes */
 void memory_set_live(struct memory_entry *entry, bool live);
+
+/* ---- what comes first: memory_first.c. None of them fails ---- */
+
+/* Takes due, which may be NULL, in the place of what the entry has. */
+void memory_set_due(struct memory_entry *entry, struct memory_due *due);
+/* Takes topic, of an event that is in its lists and that nobody has read. */
+void memory_set_topic(struct memory_store *s, struct memory_event *event, rouse_topic which, struct memory_topic *topic);
+void memory_drop_topic(struct memory_store *s, struct memory_event *event);
+int memory_overview(void *backend, const char *key, const char *thread, const rouse_ends *ends, rouse_overview *fill,
+                    rouse_error *err);
+int memory_topic(void *backend, const char *thread, rouse_topic topic, uint64_t after, size_t limit, storage_event_sink *sink,
+                 void *userdata, rouse_error *err);
 
 /* ---- the operations ---- */
 
@@ -219,6 +255,7 @@ struct memory_put { /* what a change needs, made before anything is changed */
     struct memory_entry *entry;
     struct ptree_item *item; /* when it is live */
     struct memory_member *members;
+    struct memory_due *due;
     bool index_changed;
     bool made; /* the entry is fresh, and this is the put it was made for */
 };

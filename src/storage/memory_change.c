@@ -121,6 +121,12 @@ static int stage_put(struct memory_change *c, const struct state_change *change,
             return rouse_fail_memory(err);
         put->item->owner = entry;
     }
+    if (index.live && index.due_ms > 0) {
+        put->due = malloc(sizeof *put->due);
+        if (!put->due)
+            return rouse_fail_memory(err);
+        *put->due = (struct memory_due){.entry = entry, .due_ms = index.due_ms};
+    }
     return stage_name(c, put, index.live, err);
 }
 
@@ -231,6 +237,7 @@ void memory_change_undo(struct memory_change *change)
         struct memory_put *put = &c->puts[i];
         ptree_item_unref(put->item);
         memory_members_free(c->store, put->members);
+        free(put->due);
         if (put->entry && c->items[i].action == STATE_REMOVE)
             put->entry->leaving = false;
         if (put->made) /* backwards: nobody who was given it again is left */
@@ -259,6 +266,7 @@ static void publish_entry(struct memory_change *c, struct memory_shelf *shelf, s
         ptree_remove(&shelf->kind->live, entry->seq, NULL, &shelf->kind->pool);
     }
     memory_set_live(entry, live);
+    memory_set_due(entry, put->due);
     if (put->index_changed)
         memory_set_members(c->store, entry, put->members);
     c->store->ended = c->store->ended || (!live && (was_live || entry->fresh));

@@ -127,9 +127,15 @@ static struct memory_event *event_new(struct memory_store *s, const rouse_post *
     if (!place || memory_table_reserve(&s->events, 1) < 0 || memory_table_reserve(&s->task_events, 1) < 0)
         return NULL;
     struct memory_event *e = malloc(sizeof *e + size_of(post->task_id) + size_of(post->json));
-    if (!e)
+    struct memory_topic *topic = post->topic ? malloc(sizeof *topic) : NULL;
+    if (!e || (post->topic && !topic)) {
+        free(e);
+        free(topic);
         return NULL;
-    *e = (struct memory_event){.place = place};
+    }
+    *e = (struct memory_event){.place = place, .topic = topic};
+    if (topic)
+        topic->which = post->topic;
     char *at = (char *)(e + 1);
     e->event.thread = place->thread;
     e->event.task_id = copy_behind(&at, post->task_id);
@@ -188,6 +194,8 @@ static void publish_posts(struct committing *c)
         e->every_older = s->newest_event;
         *(e->every_older ? &e->every_older->every_newer : &s->oldest_event) = e;
         s->newest_event = e;
+        if (e->topic)
+            memory_set_topic(s, e, e->topic->which, e->topic);
     }
     s->event_id = c->event_id;
 }
@@ -230,6 +238,7 @@ void memory_event_forget(struct memory_store *s, struct memory_event *event)
         *(e->acked_next ? &e->acked_next->acked_before : &s->last_acked) = e->acked_before;
         s->n_acked--;
     }
+    memory_drop_topic(s, e);
     memory_table_remove(&s->events, &e->link);
     memory_table_remove(&s->task_events, &e->of_task);
     free(e);
@@ -242,6 +251,7 @@ static void publish_acks(struct committing *c)
         struct memory_event *e = find_event(s, c->commit->acks[i]);
         e->acking = false;
         e->event.acknowledged = true;
+        memory_drop_topic(s, e);
         e->acked_before = s->last_acked;
         *(s->last_acked ? &s->last_acked->acked_next : &s->first_acked) = e;
         s->last_acked = e;
@@ -453,6 +463,7 @@ static void undo(struct committing *c)
         next = e->newer;
         memory_table_remove(&c->s->events, &e->link);
         memory_table_remove(&c->s->task_events, &e->of_task);
+        free(e->topic);
         free(e);
     }
     if (c->staged_change) {

@@ -190,6 +190,7 @@ void memory_unlink_entry(struct memory_store *s, struct memory_entry *entry)
     *(entry->every_older ? &entry->every_older->every_newer : &kind->oldest) = entry->every_newer;
     *(entry->every_newer ? &entry->every_newer->every_older : &kind->newest) = entry->every_older;
     kind->count--;
+    memory_set_due(entry, NULL);
     if (entry->live)
         ptree_remove(&kind->live, entry->seq, NULL, &kind->pool);
     memory_set_members(s, entry, NULL);

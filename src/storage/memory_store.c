@@ -160,6 +160,7 @@ static void free_entry(struct memory_entry *entry)
     }
     cell_unref(entry->cell);
     free(entry->claim);
+    free(entry->due);
     free(entry);
 }
 
@@ -180,6 +181,12 @@ static void drop_entry(void *entry)
     free_entry(entry);
 }
 
+static void drop_event(void *event)
+{
+    free(((struct memory_event *)event)->topic);
+    free(event);
+}
+
 static void drop_place(void *place)
 {
     free_place(place);
@@ -190,7 +197,7 @@ void memory_close(void *backend)
     struct memory_store *s = backend;
     drain(&s->entries, offsetof(struct memory_entry, here), drop_entry);
     drain(&s->groups, offsetof(struct memory_group, here), free);
-    drain(&s->events, offsetof(struct memory_event, link), free);
+    drain(&s->events, offsetof(struct memory_event, link), drop_event);
     drain(&s->messages, offsetof(struct memory_message, link), free);
     drain(&s->runs, offsetof(struct memory_run, link), free);
     drain(&s->places, offsetof(struct memory_place, link), drop_place);
@@ -288,6 +295,8 @@ static const struct storage_backend operations = {
     .values = memory_values,
     .snapshot = memory_snapshot,
     .list = memory_list,
+    .overview = memory_overview,
+    .topic = memory_topic,
     .inbox = memory_inbox,
     .messages = memory_messages,
     .last_run = memory_last_run,

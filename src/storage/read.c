@@ -180,6 +180,46 @@ void rouse_rows_free(rouse_rows *rows)
     free(rows);
 }
 
+static int overview(rouse_store *store, const rouse_key *key, const char *thread, const rouse_ends *ends,
+                    rouse_overview *fill, rouse_error *err)
+{
+    fill->due = storage_rows_new(key);
+    fill->newest = storage_rows_new(key);
+    fill->oldest = storage_rows_new(key);
+    if (!fill->due || !fill->newest || !fill->oldest)
+        return rouse_fail_memory(err);
+    int code = store_enter(store, err);
+    if (code < 0)
+        return code;
+    code = store->ops->overview(store->backend, key->name, thread, ends, fill, err);
+    store_leave(store);
+    return code;
+}
+
+int rouse_store_overview(rouse_store *store, const rouse_key *key, const char *thread, const rouse_ends *ends,
+                         rouse_overview *fill, rouse_error *err)
+{
+    rouse_overview all = {0};
+    int code = check_query(key, &(rouse_query){.thread = thread ? thread : ""}, err);
+    if (code == 0 && (ends->due > LIMIT_LIST || ends->newest > LIMIT_LIST || ends->oldest > LIMIT_LIST))
+        code = rouse_fail(err, ROUSE_EINVAL, "an overview has at most %d entries of each end", LIMIT_LIST);
+    if (code == 0)
+        code = overview(store, key, thread, ends, &all, err);
+    if (code < 0)
+        rouse_overview_done(&all);
+    else
+        *fill = all;
+    return code < 0 ? code : 0;
+}
+
+void rouse_overview_done(rouse_overview *overview)
+{
+    rouse_rows_free(overview->due);
+    rouse_rows_free(overview->newest);
+    rouse_rows_free(overview->oldest);
+    *overview = (rouse_overview){0};
+}
+
 /* ---- inbox ---- */
 
 struct rouse_events {
@@ -212,19 +252,28 @@ static int add_event(void *userdata, const rouse_event *event, rouse_error *err)
     return 0;
 }
 
-int rouse_store_inbox(rouse_store *store, const char *thread, uint64_t after, bool all, size_t limit,
-                      rouse_events **ret_events, rouse_error *err)
+struct asked { /* for events */
+    const char *thread;
+    uint64_t after;
+    bool all;
+    rouse_topic topic; /* OTHER: of any */
+    size_t limit;
+};
+
+static int ask(rouse_store *store, const struct asked *asked, rouse_events **ret_events, rouse_error *err)
 {
-    int code = thread ? storage_check_name("thread", thread, err) : 0;
+    int code = asked->thread ? storage_check_name("thread", asked->thread, err) : 0;
     if (code < 0)
         return code;
+    const struct asked *a = asked;
     rouse_events *events = calloc(1, sizeof *events);
     if (!events)
         return rouse_fail_memory(err);
-    size_t most = limit && limit < LIMIT_LIST ? limit : LIMIT_LIST;
+    size_t most = a->limit && a->limit < LIMIT_LIST ? a->limit : LIMIT_LIST;
     code = store_enter(store, err);
     if (code == 0) {
-        code = store->ops->inbox(store->backend, thread, after, all, most, add_event, events, err);
+        code = a->topic ? store->ops->topic(store->backend, a->thread, a->topic, a->after, most, add_event, events, err)
+                        : store->ops->inbox(store->backend, a->thread, a->after, a->all, most, add_event, events, err);
         store_leave(store);
     }
     if (code < 0)
@@ -232,6 +281,20 @@ int rouse_store_inbox(rouse_store *store, const char *thread, uint64_t after, bo
     else
         *ret_events = events;
     return code;
+}
+
+int rouse_store_inbox(rouse_store *store, const char *thread, uint64_t after, bool all, size_t limit,
+                      rouse_events **ret_events, rouse_error *err)
+{
+    return ask(store, &(struct asked){.thread = thread, .after = after, .all = all, .limit = limit}, ret_events, err);
+}
+
+int rouse_store_topic(rouse_store *store, const char *thread, rouse_topic topic, uint64_t after, size_t limit,
+                      rouse_events **ret_events, rouse_error *err)
+{
+    if (topic != ROUSE_TOPIC_FAILURE && topic != ROUSE_TOPIC_MESSAGE)
+        return rouse_fail(err, ROUSE_EINVAL, "there is no topic %d to ask for", (int)topic);
+    return ask(store, &(struct asked){.thread = thread, .after = after, .topic = topic, .limit = limit}, ret_events, err);
 }
 
 size_t rouse_events_count(const rouse_events *events)

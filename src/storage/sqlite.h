@@ -54,6 +54,7 @@ struct sqlite_store {
     bool counter_known[SQLITE_COUNTERS];
     struct sqlite_slot slots[SQLITE_SLOTS];
     struct sqlite_wal *wal; /* NULL: nothing is gathered */
+    int64_t live;     /* change of the number of live entries in the place that is written to, still to be written */
     int64_t finished; /* change of that counter that is still to be written */
     uint64_t task_floor; /* what the counter of tasks is still to be raised to; 0: it is as it should be */
     bool ended;       /* this commit wrote an entry that is not live */
@@ -171,6 +172,10 @@ int sqlite_values(void *backend, const char *thread, const char *run, bool live_
                   storage_row_sink *sink, void *userdata, rouse_error *err);
 int sqlite_list(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
                 rouse_error *err);
+int sqlite_overview(void *backend, const char *key, const char *thread, const rouse_ends *ends, rouse_overview *fill,
+                    rouse_error *err);
+int sqlite_topic(void *backend, const char *thread, rouse_topic topic, uint64_t after, size_t limit, storage_event_sink *sink,
+                 void *userdata, rouse_error *err);
 int sqlite_inbox(void *backend, const char *thread, uint64_t after, bool all, size_t limit, storage_event_sink *sink,
                  void *userdata, rouse_error *err);
 int sqlite_messages(void *backend, const char *thread, uint64_t after, size_t limit, storage_message_sink *sink,

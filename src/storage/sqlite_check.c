@@ -163,6 +163,7 @@ static const struct rule {
 } rules[] = {
     {SQL_ENTRY_UNPLACED, "values belong to no thread: bring back a copy of the store", NULL},
     {SQL_ENTRY_AHEAD, "values are newer than their thread's revision: export the thread and import it again", NULL},
+    {SQL_LIVE_MISCOUNTED, "threads count their live entries wrongly: export them and import them again", NULL},
     {SQL_ENTRY_SHAPES, "entries are neither live nor ended: bring back a copy of the store", "every value is in its place"},
 };
 

@@ -116,7 +116,8 @@ static int write_posts(struct committing *c, rouse_error *err)
     int code = count > 0 ? sqlite_counter(c->s, COUNTER_EVENT, &last, err) : 0;
     for (size_t i = 0; i < count && code == 0; i++) {
         const rouse_post *post = &c->commit->posts[i];
-        code = sqlite_run(c->s, SQL_INBOX_PUT, err, "utttu", last + 1 + i, post->thread, post->task_id, post->json, c->now_ms);
+        code = sqlite_run(c->s, SQL_INBOX_PUT, err, "utttui", last + 1 + i, post->thread, post->task_id, post->json, c->now_ms,
+                          (int)post->topic);
     }
     c->wrote |= count > 0;
     return code == 0 && count > 0 ? sqlite_set_counter(c->s, COUNTER_EVENT, last + count, err) : code;

@@ -157,3 +157,36 @@ int sqlite_list(void *backend, const char *key, const rouse_query *query, storag
     int code = sqlite_begin_read(s, err);
     return code < 0 ? code : sqlite_end(s, list_all(s, key, query, sink, userdata, err), err);
 }
+
+static int give_end(struct sqlite_store *s, enum sqlite_statement which, uint64_t place, const char *thread, const char *key,
+                    size_t limit, uint64_t due_by, rouse_rows *rows, rouse_error *err)
+{
+    sqlite3_stmt *statement;
+    const char *types = which == SQL_LIVE_DUE ? "uttuu" : "uttu";
+    int code = sqlite_bind(s, which, &statement, err, types, place, thread, key, (uint64_t)limit,
+                           due_by < INT64_MAX ? due_by : INT64_MAX);
+    return code < 0 ? code : sqlite_give_rows(s, statement, storage_rows_add, rows, err);
+}
+
+static int overview(struct sqlite_store *s, const char *key, const char *thread, const rouse_ends *ends,
+                    rouse_overview *fill, rouse_error *err)
+{
+    struct sqlite_place place = {0};
+    int code = sqlite_find_place(s, thread, "", key, &place, err);
+    if (code <= 0)
+        return code;
+    code = sqlite_number(s, SQL_PLACE_LIVE, &fill->live, err, "u", place.id);
+    if (code > 0)
+        code = give_end(s, SQL_LIVE_DUE, place.id, thread, key, ends->due, ends->due_by, fill->due, err);
+    if (code == 0)
+        code = give_end(s, SQL_LIVE_NEWEST, place.id, thread, key, ends->newest, 0, fill->newest, err);
+    return code == 0 ? give_end(s, SQL_LIVE_OLDEST, place.id, thread, key, ends->oldest, 0, fill->oldest, err) : code;
+}
+
+int sqlite_overview(void *backend, const char *key, const char *thread, const rouse_ends *ends, rouse_overview *fill,
+                    rouse_error *err)
+{
+    struct sqlite_store *s = backend;
+    int code = sqlite_begin_read(s, err);
+    return code < 0 ? code : sqlite_end(s, overview(s, key, thread, ends, fill, err), err);
+}

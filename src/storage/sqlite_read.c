@@ -84,6 +84,18 @@ static uint64_t clamp(uint64_t value)
     return value > INT64_MAX ? INT64_MAX : value;
 }
 
+static int give_events(struct sqlite_store *s, sqlite3_stmt *statement, storage_event_sink *sink, void *userdata, rouse_error *err)
+{
+    int code;
+    while ((code = sqlite_step(s, statement, err)) == 1) {
+        code = give_event(statement, sink, userdata, err);
+        if (code < 0)
+            break;
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
 int sqlite_inbox(void *backend, const char *thread, uint64_t after, bool all, size_t limit, storage_event_sink *sink,
                  void *userdata, rouse_error *err)
 {
@@ -93,15 +105,17 @@ int sqlite_inbox(void *backend, const char *thread, uint64_t after, bool all, si
         which = all ? SQL_INBOX_ALL_ANY : SQL_INBOX_WAITING_ANY;
     sqlite3_stmt *statement;
     int code = sqlite_bind(s, which, &statement, err, "tuu", thread, clamp(after), (uint64_t)limit);
-    if (code < 0)
-        return code;
-    while ((code = sqlite_step(s, statement, err)) == 1) {
-        code = give_event(statement, sink, userdata, err);
-        if (code < 0)
-            break;
-    }
-    sqlite3_reset(statement);
-    return code;
+    return code < 0 ? code : give_events(s, statement, sink, userdata, err);
+}
+
+int sqlite_topic(void *backend, const char *thread, rouse_topic topic, uint64_t after, size_t limit, storage_event_sink *sink,
+                 void *userdata, rouse_error *err)
+{
+    struct sqlite_store *s = backend;
+    sqlite3_stmt *statement;
+    int code = sqlite_bind(s, thread ? SQL_INBOX_TOPIC : SQL_INBOX_TOPIC_ANY, &statement, err, "tuui", thread, clamp(after),
+                           (uint64_t)limit, (int)topic);
+    return code < 0 ? code : give_events(s, statement, sink, userdata, err);
 }
 
 static int give_message(sqlite3_stmt *statement, storage_message_sink *sink, void *userdata, rouse_error *err)

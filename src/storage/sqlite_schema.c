@@ -11,12 +11,14 @@
  *   - place holds a number for (thread, run, key), and the number that stands for the three elsewhere. Rows are never removed
  *     nor given another meaning. thread '': a counter of the store, with a fixed id (sqlite.h). key '': the thread's revision.
  *     Otherwise where values are: 1 says that the map has a value, be it empty. run is '' for THREAD-scoped keys.
+ *     live is the number of live entries there.
  *   - entry.seq is the order of creation. Replacing a value keeps its row, so it keeps its place. entry '' is a scalar.
- *   - name, parent, origin, queue, priority, waiting, ended_ms are what the key's index function said; ended_ms is NULL while live.
+ *   - name, parent, origin, queue, priority, waiting, ended_ms are what the key's index function said; ended_ms is NULL while live,
+ *     due_ms when it is not live or never due.
  *   - holder, boot and until_ms are a claim's; until_ms NULL is without end. They mean nothing once waiting is 0.
  *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had; 'event' is the highest id of the inbox, ever;
  *     'epoch' of all leases; 'finished' is the number of entries that are not live.
- *   - inbox.acked_ms is NULL until the event is part of the conversation. */
+ *   - inbox.acked_ms is NULL until the event is part of the conversation; topic is a rouse_topic, NULL for the others. */
 #include "storage/sqlite.h"
 
 #define APPLICATION_ID 0x726f7573 /* "rous" */
@@ -103,6 +105,19 @@ static const char version_2[] =
     "  name TEXT PRIMARY KEY NOT NULL, holder TEXT NOT NULL, epoch INTEGER NOT NULL, boot INTEGER NOT NULL,"
     "  until_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+static const char version_3[] =
+    "ALTER TABLE place ADD COLUMN live INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE place SET live = (SELECT count(*) FROM entry e WHERE e.place = place.id AND e.live = 1);"
+    "ALTER TABLE entry ADD COLUMN due_ms INTEGER;"
+    "UPDATE entry SET due_ms = CASE WHEN json ->> '$.ext.stage' = 'waiting_input' THEN 1"
+    "  ELSE CAST(json ->> '$.ext.deadline_ms' AS INTEGER) END WHERE live = 1 AND json_valid(json);"
+    "CREATE INDEX entry_due ON entry(place, due_ms, seq DESC) WHERE live = 1 AND due_ms IS NOT NULL;"
+    "ALTER TABLE inbox ADD COLUMN topic INTEGER;"
+    "UPDATE inbox SET topic = CASE WHEN json ->> '$.kind' = 'failed' THEN 1"
+    "  WHEN json ->> '$.event_type' = 'agent_message' THEN 2 END WHERE acked_ms IS NULL AND json_valid(json);"
+    "CREATE INDEX inbox_topic ON inbox(topic, thread) WHERE acked_ms IS NULL AND topic IS NOT NULL;"
+    "CREATE INDEX inbox_topic_any ON inbox(topic) WHERE acked_ms IS NULL AND topic IS NOT NULL;";
+
 struct step { /* brings version i to i + 1, i being its place in the table */
     const char *sql;
     const char *and_then; /* the header, set in the same transaction */
@@ -111,6 +126,7 @@ struct step { /* brings version i to i + 1, i being its place in the table */
 static const struct step steps[] = {
     {version_1, "PRAGMA application_id = 0x726f7573; PRAGMA user_version = 1;"},
     {version_2, "PRAGMA user_version = 2;"},
+    {version_3, "PRAGMA user_version = 3;"},
 };
 
 int sqlite_newest_version(void)

@@ -3,6 +3,7 @@
 #ifndef STORAGE_SQLITE_STATEMENTS_H
 #define STORAGE_SQLITE_STATEMENTS_H
 
+#define SQL_LIVE "SELECT ?2, '', ?3, e.entry, e.json FROM entry e "
 #define SQL_EVENT "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox "
 /* Has nobody an event of entry e, of place p, still to read? */
 #define SQL_READ_BY_ALL                                                                                                \
@@ -22,15 +23,17 @@
     X(NUMBER_SET, "UPDATE place SET value = ?2 WHERE id = ?1")                                                         \
     X(PLACE_GET, "SELECT id, value FROM place WHERE thread = ?1 AND run = ?2 AND key = ?3")                            \
     X(PLACE_PUT, "INSERT INTO place(thread, run, key, value) VALUES(?1, ?2, ?3, 0)")                                   \
-    X(PLACE_UNMARK, "UPDATE place SET value = 0 WHERE thread = ?1 AND run = ?2 AND key <> ''")                         \
+    X(PLACE_UNMARK, "UPDATE place SET value = 0, live = 0 WHERE thread = ?1 AND run = ?2 AND key <> ''")                         \
+    X(PLACE_LIVE, "SELECT live FROM place WHERE id = ?1")                                                              \
+    X(PLACE_ADD_LIVE, "UPDATE place SET live = live + ?2 WHERE id = ?1")                                               \
     X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2")                                             \
     X(ENTRY_PUT,                                                                                                       \
-      "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json)" \
-      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                                                    \
+      "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json,"  \
+      " due_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                                                    \
     X(ENTRY_SET,                                                                                                       \
       "UPDATE entry SET live = ?3, revision = ?4, name = ?5, parent = ?6, origin = ?7, ended_ms = ?8, queue = ?9,"     \
-      " priority = ?10, waiting = ?11, json = ?12, holder = CASE WHEN ?11 THEN holder END,"                            \
-      " until_ms = CASE WHEN ?11 THEN until_ms END WHERE entry = ?2 AND place = ?1 AND live = ?13")                    \
+      " priority = ?10, waiting = ?11, json = ?12, due_ms = ?13, holder = CASE WHEN ?11 THEN holder END,"                            \
+      " until_ms = CASE WHEN ?11 THEN until_ms END WHERE entry = ?2 AND place = ?1 AND live = ?14")                    \
     X(ENTRY_REMOVE, "DELETE FROM entry WHERE entry = ?1 AND place = ?2 AND live = ?3")                                 \
     X(ENTRY_CLEAR_LIVE, "DELETE FROM entry WHERE place = ?1 AND live = 1")                                             \
     X(ENTRY_CLEAR_FINISHED, "DELETE FROM entry WHERE place = ?1 AND live = 0")                                         \
@@ -51,6 +54,14 @@
       "SELECT p.thread, p.run, p.key, e.entry, e.json FROM place p"                                                    \
       " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
       " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
+    X(LIVE_DUE,                                                                                                        \
+      SQL_LIVE "INDEXED BY entry_due WHERE e.place = ?1 AND e.live = 1 AND e.due_ms <= ?5"                             \
+      " ORDER BY e.due_ms, e.seq DESC LIMIT ?4")                                                                       \
+    X(LIVE_NEWEST, SQL_LIVE "INDEXED BY entry_live WHERE e.place = ?1 AND e.live = 1 ORDER BY e.seq DESC LIMIT ?4")    \
+    X(LIVE_OLDEST, SQL_LIVE "INDEXED BY entry_live WHERE e.place = ?1 AND e.live = 1 ORDER BY e.seq LIMIT ?4")         \
+    X(LIVE_MISCOUNTED,                                                                                                 \
+      "SELECT count(*) FROM place p WHERE p.live <> (SELECT count(*) FROM entry e INDEXED BY entry_live"               \
+      " WHERE e.place = p.id AND e.live = 1)")                                                                         \
     X(ENTRY_SEQ,                                                                                                       \
       "SELECT min(e.seq) FROM entry e CROSS JOIN place p ON p.id = e.place"                                            \
       " WHERE e.entry = ?2 AND p.key = ?1 AND p.run = ''")                                                             \
@@ -111,12 +122,17 @@
       "SELECT e.seq, e.ended_ms FROM (SELECT seq, ended_ms, entry, place FROM entry INDEXED BY entry_ended"            \
       " WHERE live = 0 ORDER BY ended_ms, seq LIMIT ?1) e CROSS JOIN place p ON p.id = e.place WHERE " SQL_READ_BY_ALL \
       " LIMIT ?2")                                                                                                     \
-    X(INBOX_PUT, "INSERT INTO inbox(id, thread, task_id, json, created_ms) VALUES(?1, ?2, ?3, ?4, ?5)")                \
+    X(INBOX_PUT, "INSERT INTO inbox(id, thread, task_id, json, created_ms, topic) VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))") \
     X(INBOX_ACK, "UPDATE inbox SET acked_ms = ?1 WHERE id = ?2 AND thread = ?3 AND acked_ms IS NULL")                  \
     X(INBOX_WAITING,                                                                                                   \
       SQL_EVENT "INDEXED BY inbox_waiting WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")    \
     X(INBOX_WAITING_ANY,                                                                                               \
       SQL_EVENT "INDEXED BY inbox_waiting WHERE id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")                    \
+    X(INBOX_TOPIC,                                                                                                     \
+      SQL_EVENT "INDEXED BY inbox_topic WHERE topic = ?4 AND thread = ?1 AND id > ?2 AND acked_ms IS NULL"             \
+      " ORDER BY id LIMIT ?3")                                                                                         \
+    X(INBOX_TOPIC_ANY,                                                                                                 \
+      SQL_EVENT "INDEXED BY inbox_topic_any WHERE topic = ?4 AND id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")   \
     X(INBOX_ALL,                                                                                                       \
       SQL_EVENT "INDEXED BY inbox_waiting WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL UNION ALL "               \
       SQL_EVENT "INDEXED BY inbox_read WHERE thread = ?1 AND id > ?2 AND acked_ms IS NOT NULL ORDER BY id LIMIT ?3")   \

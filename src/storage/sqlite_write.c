@@ -60,17 +60,19 @@ struct row { /* what is written of one value */
     const char *json;
 };
 
-/* Parameters 1 to 12 of ENTRY_PUT and ENTRY_SET. */
+/* Parameters 1 to 13 of ENTRY_PUT and ENTRY_SET. */
 static int bind_row(struct sqlite_store *s, enum sqlite_statement which, const struct row *row, sqlite3_stmt **ret_statement,
                     rouse_error *err)
 {
     const rouse_index *i = &row->index;
     bool queued = i->live && i->queue;
-    int code = sqlite_bind(s, which, ret_statement, err, "utiutttutuib", row->place, row->entry, i->live ? 1 : 0, row->revision,
+    int code = sqlite_bind(s, which, ret_statement, err, "utiutttutuibu", row->place, row->entry, i->live ? 1 : 0, row->revision,
                            i->name, i->parent, i->run, i->ended_ms, queued ? i->queue : NULL, (uint64_t)i->priority,
-                           queued && i->waiting ? 1 : 0, row->json, strlen(row->json));
+                           queued && i->waiting ? 1 : 0, row->json, strlen(row->json), i->due_ms);
     if (code == 0 && i->live)
         sqlite3_bind_null(*ret_statement, 8);
+    if (code == 0 && (!i->live || i->due_ms == 0 || i->due_ms > INT64_MAX))
+        sqlite3_bind_null(*ret_statement, 13);
     return code;
 }
 
@@ -90,11 +92,12 @@ static int set_row(struct sqlite_store *s, const struct row *row, bool was_live,
     int code = bind_row(s, SQL_ENTRY_SET, row, &statement, err);
     if (code < 0)
         return code;
-    sqlite3_bind_int(statement, 13, was_live);
+    sqlite3_bind_int(statement, 14, was_live);
     code = step_row(s, statement, row, err);
     if (code < 0 || sqlite3_changes(s->db) == 0)
         return code;
     s->finished += was_live - row->index.live;
+    s->live += row->index.live - was_live;
     return 1;
 }
 
@@ -109,8 +112,10 @@ static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, ro
     code = bind_row(s, SQL_ENTRY_PUT, row, &statement, err);
     if (code == 0)
         code = step_row(s, statement, row, err);
-    if (code == 0)
-        s->finished += !row->index.live;
+    if (code == 0 && row->index.live)
+        s->live++;
+    else if (code == 0)
+        s->finished++;
     return code;
 }
 
@@ -129,10 +134,21 @@ static const char *run_of(const struct writing *w)
     return w->key->scope == ROUSE_SCOPE_RUN ? w->scope->run : "";
 }
 
+/* The place is left: how many of its entries are live is brought up to date. */
+static int leave_place(struct writing *w, rouse_error *err)
+{
+    int64_t change = w->s->live;
+    w->s->live = 0;
+    return change ? sqlite_run(w->s, SQL_PLACE_ADD_LIVE, err, "uu", w->place.id, (uint64_t)change) : 0;
+}
+
 static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
 {
     if (w->key == key)
         return 0;
+    int code = leave_place(w, err);
+    if (code < 0)
+        return code;
     w->key = key;
     w->cleared = false;
     return sqlite_make_place(w->s, w->scope->thread, run_of(w), key->name, &w->place, err);
@@ -169,8 +185,7 @@ static int remove_entry(struct writing *w, const char *entry, rouse_error *err)
         int code = sqlite_run(w->s, SQL_ENTRY_REMOVE, err, "tui", entry, w->place.id, live);
         if (code < 0)
             return code;
-        if (!live)
-            w->s->finished -= sqlite3_changes(w->s->db);
+        *(live ? &w->s->live : &w->s->finished) -= sqlite3_changes(w->s->db);
     }
     return 0;
 }
@@ -178,6 +193,8 @@ static int remove_entry(struct writing *w, const char *entry, rouse_error *err)
 static int clear(struct writing *w, rouse_error *err)
 {
     int code = sqlite_run(w->s, SQL_ENTRY_CLEAR_LIVE, err, "u", w->place.id);
+    if (code == 0)
+        w->s->live -= sqlite3_changes(w->s->db);
     if (code == 0)
         code = sqlite_run(w->s, SQL_ENTRY_CLEAR_FINISHED, err, "u", w->place.id);
     if (code == 0)
@@ -210,9 +227,10 @@ int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scop
 {
     struct writing w = {.s = s, .scope = scope};
     int code = 0;
+    s->live = 0; /* what a failed commit left */
     for (size_t i = 0; i < count && code == 0; i++)
         code = write_change(&w, &items[i], err);
-    return code;
+    return code == 0 ? leave_place(&w, err) : code;
 }
 
 int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err)

@@ -91,6 +91,11 @@ struct storage_backend {
                     rouse_snapshot **ret_snapshot, rouse_error *err);
     int (*list)(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
                 rouse_error *err);
+    /* As rouse_store_overview says; adds to the three lists of fill, which are there. */
+    int (*overview)(void *backend, const char *key, const char *thread, const rouse_ends *ends, rouse_overview *fill,
+                    rouse_error *err);
+    int (*topic)(void *backend, const char *thread, rouse_topic topic, uint64_t after, size_t limit, storage_event_sink *sink,
+                 void *userdata, rouse_error *err);
     int (*inbox)(void *backend, const char *thread, uint64_t after, bool all, size_t limit, storage_event_sink *sink,
                  void *userdata, rouse_error *err);
     int (*messages)(void *backend, const char *thread, uint64_t after, size_t limit, storage_message_sink *sink,

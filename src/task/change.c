@@ -25,7 +25,8 @@ int task_commit(rouse_manager *m, const struct task_step *step, rouse_error *err
     int code = add_change(batch, step->change, err);
     if (code == 0 && step->set_agenda)
         code = agenda_add(batch, step->change->id, step->agenda, err);
-    rouse_post post = {.thread = step->thread, .task_id = step->change->id, .json = step->event};
+    rouse_post post = {.thread = step->thread, .task_id = step->change->id, .json = step->event,
+                       .topic = step->topic};
     rouse_commit commit = {.thread = step->thread, .batch = batch, .posts = &post, .n_posts = step->event ? 1 : 0};
     if (code == 0)
         code = rouse_store_commit(m->store, &commit, NULL, err);
@@ -157,6 +158,11 @@ static void add_event(struct buf *out, const rouse_task *task, const struct endi
     }
 }
 
+static rouse_topic topic_of(const struct ending *e)
+{
+    return !e->retry && e->end->status == ROUSE_FAILED ? ROUSE_TOPIC_FAILURE : ROUSE_TOPIC_OTHER;
+}
+
 static unsigned retry_reason(const struct task_end *end)
 {
     const char *by = end->ended_by ? end->ended_by : "self";
@@ -215,6 +221,7 @@ static int end_once(rouse_manager *m, const char *thread, struct ending *e, rous
         .set_agenda = e->retry || has_agenda(e->seen),
         .agenda = e->retry ? &agenda : NULL,
         .event = buf_text(&event),
+        .topic = topic_of(e),
     };
     if (code == 0) {
         code = task_commit(m, &step, &why);
@@ -291,7 +298,8 @@ static int commit_endings(rouse_manager *m, const char *thread, struct ending *e
         code = add_ending(batch, &endings[i], &changes[i], &events, err);
     const char *at = buf_text(&events);
     for (size_t i = 0; code == 0 && i < n; i++) {
-        posts[i] = (rouse_post){.thread = thread, .task_id = endings[i].seen->task_id, .json = at};
+        posts[i] = (rouse_post){.thread = thread, .task_id = endings[i].seen->task_id, .json = at,
+                                .topic = topic_of(&endings[i])};
         at += strlen(at) + 1;
     }
     rouse_commit commit = {.thread = thread, .batch = batch, .posts = posts, .n_posts = n};

@@ -70,6 +70,8 @@ int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);
 /* "bg_<number>" */
 void task_id_of(uint64_t number, char fill[LIMIT_TASK_ID + 1]);
+/* Brings *task, stored in thread and owned by the caller, up to date with its process or runtime; replaced when it had ended. */
+int task_refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err);
 /* True for "bg_" and digits. */
 bool task_is_id(const char *text);
 /* Brings the stored stage of a running command, as it was read, in line with its process; when it waits for input, with an event

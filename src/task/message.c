@@ -325,7 +325,8 @@ static int deliver(rouse_manager *m, const rouse_send *send, const struct route 
     if (code == 0)
         code = message_add(batch, sent_new(entry, id, manager_now(m)), err);
     if (code == 0) {
-        rouse_post post = {.thread = route->thread, .task_id = route->task_id, .json = buf_text(&event)};
+        rouse_post post = {.thread = route->thread, .task_id = route->task_id, .json = buf_text(&event),
+                           .topic = ROUSE_TOPIC_MESSAGE};
         rouse_commit commit = {.thread = route->thread, .batch = batch, .posts = &post, .n_posts = 1};
         code = rouse_store_commit(m->store, &commit, NULL, &why);
         if (code == ROUSE_ECONFLICT)
@@ -438,7 +439,7 @@ static int move_letter(struct recovery *r, const rouse_event *event, const struc
 {
     struct buf json = BUF_INIT(0);
     struct route route = {0};
-    rouse_post post = {.thread = route.thread, .task_id = route.task_id};
+    rouse_post post = {.thread = route.thread, .task_id = route.task_id, .topic = ROUSE_TOPIC_MESSAGE};
     rouse_commit commit = {.thread = event->thread, .acks = &event->id, .n_acks = 1};
     int code = 0;
     if (to) {
@@ -507,7 +508,7 @@ static int recover_all(struct recovery *r, rouse_error *err)
     size_t n;
     do {
         rouse_events *events;
-        int code = rouse_store_inbox(r->m->store, NULL, after, false, 0, &events, err);
+        int code = rouse_store_topic(r->m->store, NULL, ROUSE_TOPIC_MESSAGE, after, 0, &events, err);
         if (code < 0)
             return code;
         n = rouse_events_count(events);

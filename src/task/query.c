@@ -37,8 +37,7 @@ static int replace(rouse_manager *m, const char *thread, rouse_task **task, rous
     return 0;
 }
 
-/* Brings *task, stored in thread, up to date with its process; *task is replaced when it had ended. */
-static int refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
+int task_refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err)
 {
     struct proc_look look;
     if (rouse_status_is_terminal((*task)->status) || record_is_waiting(&(*task)->ext))
@@ -68,7 +67,7 @@ static int copy_row(rouse_manager *m, const rouse_rows *rows, size_t i, bool fre
     rouse_task *task = record_over((rouse_task *)(uintptr_t)row); /* only its count of references changes */
     if (!task)
         return rouse_fail_memory(err);
-    int code = fresh ? refresh(m, thread, &task, err) : 0;
+    int code = fresh ? task_refresh(m, thread, &task, err) : 0;
     if (code < 0) {
         rouse_task_free(task);
         return code;

@@ -41,4 +41,7 @@ int status_decode(const char *json, size_t len, rouse_status *fill, rouse_error 
 /* `,"name":"text"`; nothing when text is NULL. */
 void record_add_text(struct buf *out, const char *name, const char *text);
 
+/* In the index of a task that waits for input: before every deadline. */
+#define RECORD_DUE_AT_ONCE 1
+
 #endif

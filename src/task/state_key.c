@@ -128,12 +128,14 @@ static void state_index(const void *value, rouse_index *fill)
 {
     const rouse_task *task = value;
     const rouse_task_plan *plan = task->ext.plan;
+    const bool waits_for_input = task->has_ext && task->ext.stage && strcmp(task->ext.stage, "waiting_input") == 0;
     *fill = (rouse_index){
         .live = !rouse_status_is_terminal(task->status),
         .queue = plan && (plan->in_queue || !record_is_waiting(&task->ext)) ? plan->queue : NULL,
         .priority = plan ? plan->priority : 0,
         .waiting = plan && plan->in_queue,
         .ended_ms = task->completed_at_ms,
+        .due_ms = waits_for_input ? RECORD_DUE_AT_ONCE : task->ext.deadline_ms,
         .name = task->name,
         .parent = task->parent.task_id,
         .run = task->parent.run_id,

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "json/jtext.h"
+#include "task/record.h"
 #include "task/manager.h"
 
 #define OPENING "<background-tasks>\n"
@@ -104,11 +105,23 @@ static void add_line(struct buf *out, const rouse_task *task, uint64_t now)
 
 /* ---- which, in what order ---- */
 
+#define SHORTEST_LINE 32 /* no task is shown in less */
+#define PROCESSES 256    /* so many live tasks are all held against their processes */
+#define OLDEST 8
+
 struct order {
-    const rouse_task **tasks; /* room for all running ones and FAILURES more */
+    rouse_manager *manager;
+    const char *thread;
+    uint64_t now, running;
+    size_t most; /* that can be shown */
+    rouse_overview overview;
+    const rouse_task **tasks; /* first what is pressing */
     size_t count;
-    rouse_task *failed[FAILURES];
-    size_t n_failed;
+    const rouse_task **waiting, **near, **others; /* in tasks' memory */
+    size_t n_waiting, n_near, n_others;
+    rouse_task **owned;
+    size_t n_owned;
+    size_t over; /* tasks that were found to have ended */
 };
 
 static bool is_pressing(const rouse_task *task, uint64_t now)
@@ -116,53 +129,121 @@ static bool is_pressing(const rouse_task *task, uint64_t now)
     return waits_for_input(task) || (task->ext.deadline_ms && task->ext.deadline_ms < now + NEAR_DEADLINE_MS);
 }
 
-static void add_waiting(struct order *o, const rouse_task_list *list, bool for_input, uint64_t now)
+/* Can the record say that it runs, and be wrong? */
+static bool is_doubtful(const rouse_manager *m, const rouse_task *task)
 {
-    for (size_t i = 0; i < rouse_task_list_count(list); i++) {
-        const rouse_task *task = rouse_task_list_at(list, i);
-        if (is_pressing(task, now) && waits_for_input(task) == for_input)
-            o->tasks[o->count++] = task;
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    if (record_is_waiting(&task->ext))
+        return false;
+    return task_is_process(task) || (plan && plan->owner && strcmp(plan->owner, m->owner) != 0);
+}
+
+/* The i-th row up to date, Borrowed from the order; NULL when it has ended. */
+static int look_at(struct order *o, const rouse_rows *rows, size_t i, const rouse_task **ret_task, rouse_error *err)
+{
+    const rouse_task *task = rouse_rows_at(rows, i, NULL, NULL);
+    *ret_task = task;
+    if (!is_doubtful(o->manager, task))
+        return 0;
+    rouse_task *copy = rouse_task_copy(task);
+    if (!copy)
+        return rouse_fail_memory(err);
+    int code = task_refresh(o->manager, o->thread, &copy, err);
+    o->owned[o->n_owned++] = copy;
+    bool over = code == 0 && rouse_status_is_terminal(copy->status);
+    o->over += over;
+    *ret_task = over ? NULL : copy;
+    return code;
+}
+
+static void sort_in(struct order *o, const rouse_task *task)
+{
+    if (!task)
+        return;
+    if (waits_for_input(task))
+        o->waiting[o->n_waiting++] = task;
+    else if (is_pressing(task, o->now))
+        o->near[o->n_near++] = task;
+    else
+        o->others[o->n_others++] = task;
+}
+
+/* What is stored as pressing is among what is due, and only there: no task comes twice. */
+static int sort_rows(struct order *o, rouse_error *err)
+{
+    const rouse_task *task;
+    int code = 0;
+    for (size_t i = 0; i < rouse_rows_count(o->overview.due) && code == 0; i++) {
+        code = look_at(o, o->overview.due, i, &task, err);
+        if (code == 0)
+            sort_in(o, task);
     }
+    for (size_t i = 0; i < rouse_rows_count(o->overview.newest) && code == 0; i++) {
+        if (is_pressing(rouse_rows_at(o->overview.newest, i, NULL, NULL), o->now))
+            continue;
+        code = look_at(o, o->overview.newest, i, &task, err);
+        if (code == 0)
+            sort_in(o, task);
+    }
+    return code;
+}
+
+/* The one that runs longest of those that nothing else presses; NULL when it is not to be seen. */
+static int find_longest(struct order *o, const rouse_task **ret_task, rouse_error *err)
+{
+    int code = 0;
+    *ret_task = NULL;
+    for (size_t i = 0; i < rouse_rows_count(o->overview.oldest) && code == 0 && !*ret_task; i++) {
+        const rouse_task *task;
+        code = look_at(o, o->overview.oldest, i, &task, err);
+        if (code == 0 && task && !is_pressing(task, o->now))
+            *ret_task = task;
+    }
+    return code;
+}
+
+static bool is_same(const rouse_task *a, const rouse_task *b)
+{
+    return b && strcmp(a->task_id, b->task_id) == 0;
 }
 
 /* The others, newest first, but for the one that runs longest: it comes behind the first few. */
-static void add_others(struct order *o, const rouse_task_list *list, uint64_t now)
+static void add_others(struct order *o, const rouse_task *longest)
 {
-    size_t n = rouse_task_list_count(list);
-    size_t longest = n;
-    for (size_t i = n; i > 0 && longest == n; i--) {
-        if (!is_pressing(rouse_task_list_at(list, i - 1), now))
-            longest = i - 1;
+    bool shown = !longest;
+    for (size_t i = 0; i < o->n_others; i++) {
+        const rouse_task *task = o->others[i];
+        if (i == NEWEST_FIRST && !shown) {
+            o->tasks[o->count++] = longest;
+            shown = true;
+        } else if (!shown) {
+            shown = is_same(task, longest);
+        }
+        if (i < NEWEST_FIRST || !is_same(task, longest))
+            o->tasks[o->count++] = task;
     }
-    size_t shown = 0;
-    for (size_t i = 0; i < n; i++) {
-        const rouse_task *task = rouse_task_list_at(list, i);
-        if (is_pressing(task, now) || (i == longest && shown > NEWEST_FIRST))
-            continue;
-        if (shown++ == NEWEST_FIRST && longest != i)
-            o->tasks[o->count++] = rouse_task_list_at(list, longest), shown++;
-        o->tasks[o->count++] = task;
-    }
+    if (!shown)
+        o->tasks[o->count++] = longest;
 }
 
 /* Tasks that failed and whose event is not part of the conversation yet. Without an agent nobody acknowledges; then the
  * oldest few stay. */
-static int add_failures(rouse_manager *m, const char *thread, struct order *o, rouse_error *err)
+static int add_failures(struct order *o, rouse_error *err)
 {
+    rouse_manager *m = o->manager;
     rouse_events *events;
-    int code = rouse_store_inbox(m->store, thread, 0, false, 64, &events, err);
+    size_t shown = 0;
+    int code = rouse_store_topic(m->store, o->thread, ROUSE_TOPIC_FAILURE, 0, 2 * FAILURES, &events, err);
     if (code < 0)
         return code;
-    for (size_t i = 0; code == 0 && i < rouse_events_count(events) && o->n_failed < FAILURES; i++) {
-        const rouse_event *event = rouse_events_at(events, i);
-        char kind[16];
+    for (size_t i = 0; code == 0 && i < rouse_events_count(events) && shown < FAILURES; i++) {
         rouse_task *task;
-        if (!jtext_member_text(event->json, strlen(event->json), "kind", kind, sizeof kind) || strcmp(kind, "failed") != 0)
-            continue;
-        code = task_load(m, thread, event->task_id, &task, err);
+        code = task_load(m, o->thread, rouse_events_at(events, i)->task_id, &task, err);
         if (code == 0) {
-            o->failed[o->n_failed++] = task;
+            o->owned[o->n_owned++] = task;
             o->tasks[o->count++] = task;
+            o->running++; /* counts among what can be left out */
+            shown++;
         } else if (code == ROUSE_ENOTFOUND) {
             code = 0; /* forgotten meanwhile */
         }
@@ -171,35 +252,82 @@ static int add_failures(rouse_manager *m, const char *thread, struct order *o, r
     return code;
 }
 
-static int put_in_order(rouse_manager *m, const char *thread, const rouse_task_list *list, uint64_t now, struct order *fill,
-                        rouse_error *err)
+static void add_all(struct order *o, const rouse_task *const *tasks, size_t count)
 {
-    fill->tasks = calloc(rouse_task_list_count(list) + FAILURES, sizeof *fill->tasks);
-    if (!fill->tasks)
+    if (count > 0)
+        memcpy(o->tasks + o->count, tasks, count * sizeof *tasks);
+    o->count += count;
+}
+
+static int put_in_order(struct order *o, rouse_error *err)
+{
+    const rouse_task *longest = NULL;
+    size_t room = rouse_rows_count(o->overview.due) + rouse_rows_count(o->overview.newest) +
+                  rouse_rows_count(o->overview.oldest) + FAILURES;
+    o->tasks = calloc(4 * room, sizeof *o->tasks);
+    o->owned = calloc(room, sizeof *o->owned);
+    if (!o->tasks || !o->owned)
         return rouse_fail_memory(err);
-    add_waiting(fill, list, true, now);
-    int code = add_failures(m, thread, fill, err);
-    add_waiting(fill, list, false, now);
-    add_others(fill, list, now);
+    o->waiting = o->tasks + room;
+    o->near = o->waiting + room;
+    o->others = o->near + room;
+    int code = sort_rows(o, err);
+    if (code == 0)
+        code = find_longest(o, &longest, err);
+    if (code < 0 || o->over > 0)
+        return code;
+    o->running = o->overview.live;
+    add_all(o, o->waiting, o->n_waiting);
+    code = add_failures(o, err);
+    add_all(o, o->near, o->n_near);
+    add_others(o, longest);
     return code;
 }
 
 static void order_done(struct order *o)
 {
-    for (size_t i = 0; i < o->n_failed; i++)
-        rouse_task_free(o->failed[i]);
+    for (size_t i = 0; i < o->n_owned; i++)
+        rouse_task_free(o->owned[i]);
+    free(o->owned);
     free(o->tasks);
+    rouse_overview_done(&o->overview);
+}
+
+static int read_order(struct order *o, rouse_error *err)
+{
+    rouse_ends ends = {.due_by = o->now + NEAR_DEADLINE_MS - 1, .due = o->most, .newest = o->most, .oldest = OLDEST};
+    int code = rouse_store_overview(o->manager->store, &rouse_task_state_key, o->thread, &ends, &o->overview, err);
+    if (code == 0 && o->overview.live > o->most && o->overview.live <= PROCESSES) {
+        rouse_overview_done(&o->overview);
+        ends.due = ends.newest = PROCESSES;
+        code = rouse_store_overview(o->manager->store, &rouse_task_state_key, o->thread, &ends, &o->overview, err);
+    }
+    return code < 0 ? code : put_in_order(o, err);
+}
+
+/* Again, as long as tasks turn up that had ended: what came behind them was not looked at. Each round takes in those. */
+static int find_order(rouse_manager *m, const char *thread, size_t budget, struct order *fill, rouse_error *err)
+{
+    size_t most = budget / SHORTEST_LINE + 1;
+    for (;;) {
+        *fill = (struct order){.manager = m, .thread = thread, .now = manager_now(m),
+                               .most = most < LIMIT_LIST ? most : LIMIT_LIST};
+        int code = read_order(fill, err);
+        if (code < 0 || fill->over == 0)
+            return code;
+        order_done(fill);
+    }
 }
 
 /* ---- the block ---- */
 
-static void add_rest(struct buf *out, size_t left)
+static void add_rest(struct buf *out, uint64_t left)
 {
     if (left > 0)
-        buf_addf(out, "and %zu more: list_tasks shows all\n", left);
+        buf_addf(out, "and %llu more: list_tasks shows all\n", (unsigned long long)left);
 }
 
-static int fill_block(struct buf *out, const struct order *order, size_t budget, uint64_t now, rouse_error *err)
+static int fill_block(struct buf *out, const struct order *order, size_t budget, rouse_error *err)
 {
     struct buf line = BUF_INIT(0);
     const size_t reserve = sizeof CLOSING + 64; /* the closing tag and the line about the rest */
@@ -207,12 +335,12 @@ static int fill_block(struct buf *out, const struct order *order, size_t budget,
     buf_adds(out, OPENING);
     for (; shown < order->count; shown++) {
         buf_reset(&line);
-        add_line(&line, order->tasks[shown], now);
+        add_line(&line, order->tasks[shown], order->now);
         if (out->len + line.len + reserve > budget)
             break;
         buf_add(out, buf_text(&line), line.len);
     }
-    add_rest(out, order->count - shown);
+    add_rest(out, order->running - shown);
     buf_adds(out, CLOSING);
     int code = buf_check(&line, err);
     buf_done(&line);
@@ -221,19 +349,13 @@ static int fill_block(struct buf *out, const struct order *order, size_t budget,
 
 int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text, rouse_error *err)
 {
-    rouse_task_list *list;
     struct buf out = BUF_INIT(0);
-    struct order order = {0};
-    uint64_t now = manager_now(manager);
-    const rouse_task_filter filter = {.thread = thread, .running_only = true};
-    int code = rouse_task_list_get(manager, &filter, &list, err);
-    if (code < 0)
-        return code;
-    code = put_in_order(manager, thread, list, now, &order, err);
+    struct order order;
+    budget = budget ? budget : LIMIT_VIEW;
+    int code = find_order(manager, thread, budget, &order, err);
     if (code == 0 && order.count > 0)
-        code = fill_block(&out, &order, budget ? budget : LIMIT_VIEW, now, err);
+        code = fill_block(&out, &order, budget, err);
     order_done(&order);
-    rouse_task_list_free(list);
     char *text = code == 0 ? buf_take(&out, err) : NULL;
     buf_done(&out);
     if (!text)

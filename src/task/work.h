@@ -23,6 +23,7 @@ struct task_step {
     bool set_agenda; /* to agenda, NULL = removed */
     const struct agenda *agenda;
     const char *event; /* JSON for the owner's inbox */
+    rouse_topic topic; /* of it */
 };
 int task_commit(rouse_manager *m, const struct task_step *step, rouse_error *err);
 

@@ -24,7 +24,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     int code = rouse_batch_add(w->batch, &items_key, item_put(w->entry, &item), err);
     if (code == 0)
         code = rouse_batch_add(w->batch, &count_key, count_add(1), err);
-    w->post = (rouse_post){"t", w->entry, "{}"};
+    w->post = (rouse_post){.thread = "t", .task_id = w->entry, .json = "{}"};
     commit->batch = w->batch;
     commit->posts = &w->post;
     commit->n_posts = 1;

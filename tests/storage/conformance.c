@@ -123,7 +123,7 @@ void empty_batch(struct fixture *f)
 
 void post(struct fixture *f, const char *thread, const char *task, const char *json)
 {
-    rouse_post one = {thread, task, json};
+    rouse_post one = {.thread = thread, .task_id = task, .json = json};
     rouse_commit c = {.thread = thread, .posts = &one, .n_posts = 1};
     uint64_t revision = 99;
     assert_fine(rouse_store_commit(f->store, &c, &revision, &f->err), &f->err);
@@ -140,7 +140,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *c, rouse_error
     }
     snprintf(p->entry, sizeof p->entry, "bg_%llu", (unsigned long long)number);
     add(p->f, &items_key, item_put(p->entry, &running));
-    p->post = (rouse_post){"t", p->entry, "{}"};
+    p->post = (rouse_post){.thread = "t", .task_id = p->entry, .json = "{}"};
     c->batch = p->f->batch;
     c->posts = &p->post;
     c->n_posts = 1;

@@ -33,6 +33,7 @@ static const struct jfield rows[] = {
     {"waiting", JFIELD_BOOL, JFIELD_OPTIONAL, offsetof(struct item, waiting), 0, NULL, NULL},
     {"priority", JFIELD_I64, JFIELD_OPTIONAL, offsetof(struct item, priority), 0, NULL, NULL},
     {"ended_ms", JFIELD_U64, JFIELD_OPTIONAL, offsetof(struct item, ended_ms), 0, NULL, NULL},
+    {"due_ms", JFIELD_U64, JFIELD_OPTIONAL, offsetof(struct item, due_ms), 0, NULL, NULL},
 };
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};
 
@@ -80,6 +81,8 @@ static char *encode_item(const void *value, rouse_error *err)
     }
     if (item->ended_ms)
         buf_addf(&out, ",\"ended_ms\":%llu", (unsigned long long)item->ended_ms);
+    if (item->due_ms)
+        buf_addf(&out, ",\"due_ms\":%llu", (unsigned long long)item->due_ms);
     buf_addc(&out, '}');
     char *json = buf_take(&out, err);
     buf_done(&out);

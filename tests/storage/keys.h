@@ -11,7 +11,7 @@ struct item {
     const char *queue;
     bool waiting;
     int64_t priority;
-    uint64_t ended_ms;
+    uint64_t ended_ms, due_ms;
 };
 
 extern const rouse_key items_key;   /* "items": MAP, THREAD, wrapped in {"tasks":…}; values are struct item */

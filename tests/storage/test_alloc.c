@@ -105,7 +105,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     if (!update)
         return rouse_fail_memory(err);
     int code = rouse_batch_add(p->batch, &items_key, update, err);
-    p->post = (rouse_post){"t", p->entry, "{}"};
+    p->post = (rouse_post){.thread = "t", .task_id = p->entry, .json = "{}", .topic = ROUSE_TOPIC_FAILURE};
     commit->posts = &p->post;
     commit->n_posts = 1;
     commit->batch = p->batch;
@@ -160,6 +160,23 @@ static int op_inbox(struct scene *s, rouse_error *err)
     return code;
 }
 
+static int op_topic(struct scene *s, rouse_error *err)
+{
+    rouse_events *events = NULL;
+    int code = rouse_store_topic(s->store, "t", ROUSE_TOPIC_FAILURE, 0, 0, &events, err);
+    rouse_events_free(events);
+    return code;
+}
+
+static int op_overview(struct scene *s, rouse_error *err)
+{
+    const rouse_ends ends = {.due_by = 9, .due = 5, .newest = 5, .oldest = 5};
+    rouse_overview overview = {0};
+    int code = rouse_store_overview(s->store, &items_key, "t", &ends, &overview, err);
+    rouse_overview_done(&overview);
+    return code;
+}
+
 static int op_messages(struct scene *s, rouse_error *err)
 {
     rouse_messages *messages = NULL;
@@ -198,7 +215,7 @@ static int op_change(struct scene *s, rouse_error *err)
 {
     static const char *const names[] = {"n", "o", "p", "q"};
     static unsigned long round;
-    struct item a = {.live = true, .name = names[round * 2 % 4], .parent = names[round % 3], .run = "r", .text = "x"};
+    struct item a = {.live = true, .name = names[round * 2 % 4], .parent = names[round % 3], .run = "r", .text = "x", .due_ms = 5};
     struct item b = {.live = true, .name = names[(round * 2 + 1) % 4], .text = "y"};
     void *updates[] = {item_remove("gone"), item_remove("b"),  item_put("a", &a),
                        item_put("b", &b),   item_put("gone", &a), item_put("gone", &(struct item){.live = true})};
@@ -271,6 +288,8 @@ static const struct operation operations[] = {
     {"snapshot", op_snapshot, 0, false},
     {"list", op_list, 0, false},
     {"inbox", op_inbox, 0, false},
+    {"topic", op_topic, 0, false},
+    {"overview", op_overview, 0, false},
     {"messages", op_messages, 0, false},
     {"last run", op_last_run, 0, false},
     {"export", op_export, 0, false},

@@ -38,7 +38,7 @@ static void *ride(void *userdata)
 {
     struct rider *r = userdata;
     rouse_batch *batch = rouse_batch_new();
-    rouse_post post = {"t", "", "{}"};
+    rouse_post post = {.thread = "t", .task_id = "", .json = "{}"};
     rouse_commit c = {.thread = "t", .batch = batch, .posts = &post, .n_posts = 1};
     int code = rouse_batch_add(batch, &count_key, count_add(1), &r->err);
     if (code == 0 && r->fail)

@@ -36,7 +36,7 @@ static const char *entry_name(unsigned i)
 /* ---- one commit on both ---- */
 
 struct step {
-    unsigned what, entry, name, parent, text;
+    unsigned what, entry, name, parent, text, due;
     bool live;
 };
 
@@ -45,7 +45,7 @@ static void *update_of(const struct step *step)
     char text[16];
     snprintf(text, sizeof text, "%u", step->text);
     struct item item = {.live = step->live, .name = names[step->name], .parent = parents[step->parent],
-                        .run = parents[step->parent], .text = text};
+                        .run = parents[step->parent], .text = text, .due_ms = step->due};
     if (step->what < 10)
         return item_put(entry_name(step->entry), &item);
     if (step->what < 13)
@@ -57,14 +57,14 @@ static struct step draw_step(struct pair *p)
 {
     unsigned what = draw(p, 60); /* mostly puts; a clear or a failure now and then */
     return (struct step){.what = what < 16 ? what : what % 10, .entry = draw(p, ENTRIES), .name = draw(p, NAMES),
-                         .parent = draw(p, 3), .text = draw(p, 1000), .live = draw(p, 3) > 0};
+                         .parent = draw(p, 3), .text = draw(p, 1000), .due = draw(p, 5), .live = draw(p, 3) > 0};
 }
 
 static int apply(rouse_store *store, const char *thread, const struct step *steps, size_t count, uint64_t ack)
 {
     rouse_error err = {0};
     rouse_batch *batch = rouse_batch_new();
-    rouse_post post = {threads[steps[0].entry % 3], "", "{}"};
+    rouse_post post = {.thread = threads[steps[0].entry % 3], .task_id = "", .json = "{}", .topic = steps[0].due % 3};
     rouse_run run = {.id = thread, .status = "running"};
     for (size_t i = 0; i < count; i++)
         assert_fine(rouse_batch_add(batch, steps[i].entry % 5 ? &items_key : &run_items_key, update_of(&steps[i]), &err), &err);
@@ -167,6 +167,49 @@ static void compare_threads(struct pair *p)
     }
 }
 
+static size_t describe_rows(const char *what, const rouse_rows *rows, char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, " %s", what);
+    for (size_t i = 0; i < rouse_rows_count(rows); i++) {
+        const char *thread, *entry;
+        const struct item *item = rouse_rows_at(rows, i, &thread, &entry);
+        at += (size_t)snprintf(text + at, size - at, " %s/%s=%s", thread, entry, item->text);
+    }
+    return at;
+}
+
+static char *describe_first(rouse_store *store, const char *thread, const rouse_ends *ends)
+{
+    rouse_error err = {0};
+    rouse_overview o;
+    char text[4096];
+    assert_fine(rouse_store_overview(store, &items_key, thread, ends, &o, &err), &err);
+    size_t at = (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)o.live);
+    at += describe_rows("due", o.due, text + at, sizeof text - at);
+    at += describe_rows("newest", o.newest, text + at, sizeof text - at);
+    at += describe_rows("oldest", o.oldest, text + at, sizeof text - at);
+    rouse_overview_done(&o);
+    for (unsigned topic = ROUSE_TOPIC_FAILURE; topic <= ROUSE_TOPIC_MESSAGE; topic++) {
+        rouse_events *events = NULL;
+        const char *of = ends->newest % 2 ? thread : NULL;
+        assert_fine(rouse_store_topic(store, of, topic, ends->due_by * 20, 5, &events, &err), &err);
+        for (size_t i = 0; i < rouse_events_count(events); i++)
+            at += (size_t)snprintf(text + at, sizeof text - at, " %llu", (unsigned long long)rouse_events_at(events, i)->id);
+        rouse_events_free(events);
+    }
+    return strdup(text);
+}
+
+static void compare_first(struct pair *p)
+{
+    const rouse_ends ends = {.due_by = draw(p, 6), .due = draw(p, 8), .newest = draw(p, 8), .oldest = draw(p, 4)};
+    const char *thread = threads[draw(p, 3)];
+    char *first = describe_first(p->stores[0], thread, &ends), *second = describe_first(p->stores[1], thread, &ends);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+}
+
 /* A document of one goes into the other: entries, order, names, counters. */
 static void exchange(struct pair *p)
 {
@@ -199,6 +242,7 @@ static void test_same_answers(void **state)
         step_both(&p);
         compare_list(&p);
         compare_list(&p);
+        compare_first(&p);
         if (i % 40 == 39)
             exchange(&p);
         if (i % 20 == 0) {

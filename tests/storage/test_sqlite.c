@@ -152,7 +152,7 @@ static const struct bad_store bad_stores[] = {
     {"another program's tables", make_foreign, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"another program's id", make_foreign_id, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"a version without an id", make_foreign_version, "", ROUSE_ESTORE, "is a database of another program"},
-    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 2; use a newer rouse"},
+    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 3; use a newer rouse"},
     {"truncated", make_truncated, "", ROUSE_ESTORE, "is damaged: move it away, or bring back a copy of it"},
     {"header overwritten", make_headless, "", ROUSE_ESTORE, "is not a database: move it away"},
 };
@@ -654,7 +654,7 @@ static void test_version_1_is_brought_up(void **state)
     assert_int_equal(rouse_events_count(events), 2);
     assert_true(rouse_events_at(events, 0)->acknowledged);
     rouse_events_free(events);
-    rouse_post post = {"t", "", "{}"};
+    rouse_post post = {.thread = "t", .task_id = "", .json = "{}"};
     assert_fine(rouse_store_commit(store, &(rouse_commit){.thread = "t", .posts = &post, .n_posts = 1}, NULL, &err), &err);
     assert_fine(rouse_store_inbox(store, "t", 3, true, 0, &events, &err), &err);
     assert_int_equal(rouse_events_at(events, 0)->id, 4); /* 3 was given out once */

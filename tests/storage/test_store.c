@@ -117,7 +117,7 @@ static void test_reducer_failure_applies_nothing(void **state)
     add(f, &count_key, count_add(1));
     add(f, &items_key, item_put("bg_0", &running));
     add(f, &items_key, item_fail());
-    rouse_post post = {"t", "bg_0", "{}"};
+    rouse_post post = {.thread = "t", .task_id = "bg_0", .json = "{}"};
     rouse_commit c = {.thread = "t", .batch = f->batch, .posts = &post, .n_posts = 1};
     uint64_t revision = 77;
     int code = rouse_store_commit(f->store, &c, &revision, &f->err);
@@ -143,9 +143,9 @@ struct bad_commit {
     int code;
 };
 
-static const rouse_post nobody = {NULL, "", "{}"};
-static const rouse_post post_without_json = {"t", "", NULL};
-static const rouse_post post_without_task = {"t", NULL, "{}"};
+static const rouse_post nobody = {.task_id = "", .json = "{}"};
+static const rouse_post post_without_json = {.thread = "t", .task_id = ""};
+static const rouse_post post_without_task = {.thread = "t", .json = "{}"};
 static const rouse_message message_without_id = {.role = "user", .json = "{}"};
 static const rouse_message message_without_json = {.id = "m", .role = "user"};
 static const rouse_run run_without_status = {.id = "r"};

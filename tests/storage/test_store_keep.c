@@ -272,7 +272,7 @@ static void test_fences(void **state)
 
 static void post_one(struct fixture *f, const char *thread, const char *task, const char *json)
 {
-    rouse_post one = {thread, task, json};
+    rouse_post one = {.thread = thread, .task_id = task, .json = json};
     rouse_commit c = {.thread = thread, .posts = &one, .n_posts = 1};
     assert_fine(rouse_store_commit(f->store, &c, NULL, &f->err), &f->err);
 }
@@ -343,7 +343,9 @@ static void test_prune_takes_read_events_only(void **state)
 {
     struct fixture *f = with_ended(state);
     post_one(f, "v", "bg_1", "{\"n\":0}"); /* somebody else's of that name */
-    rouse_post posts[] = {{"t", "bg_1", "{\"n\":1}"}, {"t", "bg_2", "{\"n\":2}"}, {"t", "", "{\"n\":3}"}};
+    rouse_post posts[] = {{.thread = "t", .task_id = "bg_1", .json = "{\"n\":1}"},
+                          {.thread = "t", .task_id = "bg_2", .json = "{\"n\":2}"},
+                          {.thread = "t", .task_id = "", .json = "{\"n\":3}"}};
     rouse_commit c = {.thread = "t", .posts = posts, .n_posts = 3};
     assert_fine(rouse_store_commit(f->store, &c, NULL, &f->err), &f->err);
     const uint64_t acks[] = {2};

@@ -252,7 +252,8 @@ static void test_a_full_inbox(void **state)
     family_make(s, &f);
     rouse_post posts[1000];
     for (size_t i = 0; i < COUNT(posts); i++)
-        posts[i] = (rouse_post){f.anna_thread, "", "{\"kind\":\"custom\",\"task_id\":\"\",\"event_type\":\"x\",\"payload\":0}"};
+        posts[i] = (rouse_post){.thread = f.anna_thread, .task_id = "",
+                                .json = "{\"kind\":\"custom\",\"task_id\":\"\",\"event_type\":\"x\",\"payload\":0}"};
     rouse_commit commit = {.thread = f.anna_thread, .posts = posts, .n_posts = COUNT(posts)};
     assert_works(rouse_store_commit(s->store, &commit, NULL, &err));
     assert_works(rouse_task_send(s->manager, &(rouse_send){.thread = "t", .child = "anna", .text = "x"}, &receipt, &err));

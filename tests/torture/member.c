@@ -70,7 +70,7 @@ static int start_one(struct member *m)
 static int end_entry(struct member *m, const char *entry)
 {
     struct item item = {.live = false, .text = "ended"};
-    rouse_post post = {"t", entry, "{\"kind\":\"completed\"}"};
+    rouse_post post = {.thread = "t", .task_id = entry, .json = "{\"kind\":\"completed\"}"};
     rouse_batch *batch = rouse_batch_new();
     rouse_commit commit = {.thread = "t", .batch = batch, .posts = &post, .n_posts = 1};
     uint64_t revision = 0;

@@ -77,7 +77,7 @@ static int prepare(void *userdata, uint64_t number, rouse_commit *commit, rouse_
     int code = rouse_batch_add(w->batch, &items_key, item_put(w->entry, &item), err);
     if (code == 0)
         code = rouse_batch_add(w->batch, &count_key, count_add(1), err);
-    w->post = (rouse_post){THREAD, w->entry, "{}"};
+    w->post = (rouse_post){.thread = THREAD, .task_id = w->entry, .json = "{}"};
     w->message = (rouse_message){.id = w->id, .role = "user", .json = w->json};
     w->record = (rouse_run){.id = "run-1", .status = "running", .json = w->run};
     commit->batch = w->batch;

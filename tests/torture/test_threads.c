@@ -50,7 +50,7 @@ static int commit_once(rouse_store *store, int id, unsigned i, rouse_error *err)
     char entry[32];
     snprintf(entry, sizeof entry, "e-%d-%u", id, i / 2);
     struct item item = {.live = i % 2 == 0, .name = entry, .text = "x"};
-    rouse_post post = {"t", entry, "{}"};
+    rouse_post post = {.thread = "t", .task_id = entry, .json = "{}"};
     rouse_batch *batch = rouse_batch_new();
     int code = rouse_batch_add(batch, &items_key, item_put(entry, &item), err);
     if (code == 0)
