@@ -450,8 +450,9 @@ ROUSE_API int rouse_message_recover(rouse_manager *manager, const char *thread, 
 
 /* The block a model sees: the running tasks of the thread and those that failed before anybody was told, within budget bytes
  * (0 = 1500), escaped; "" when there are none. First what waits for input, then what failed, what is near its deadline (the
- * nearest first), the newest, the one that runs longest, the others; a last line counts what is left out. The same state gives the same text (ages
- * are rounded), so a text that is equal to the last one need not be shown again. *ret_text Returns free. */
+ * nearest first), the newest, the one that runs longest, the others; a last line counts what is left out. The same state gives the
+ * same text (ages are rounded), so a text that is equal to the last one need not be shown again. What it costs does not depend on
+ * the number of tasks. *ret_text Returns free. */
 ROUSE_API int rouse_view_render(rouse_manager *manager, const char *thread, size_t budget, char **ret_text,
                                 rouse_error *err);
 /* One task as JSON for ls, show, wait and tools (CLI.md): the record with name, owner and ext. Returns free. */
