@@ -41,12 +41,6 @@ void operations_no_more_failures(void)
     fail_alloc_stop();
 }
 
-/* The short form leaves out more and more of the later allocations of the work operations; the long one leaves out none. */
-static unsigned long after(unsigned long n, bool all)
-{
-    return n + 1 + (all || getenv("TORTURE_SECONDS") ? 0 : n / 16);
-}
-
 static void starve(struct set *s, const struct operation *op, enum fail_alloc how, bool work)
 {
     static bool failed;
@@ -61,7 +55,7 @@ static void starve(struct set *s, const struct operation *op, enum fail_alloc ho
             fail_msg("%s, allocation %lu: %d: %s", op->label, n, code, err.message);
         if (work)
             operations_settle(s, op->label);
-        n = after(n, !work);
+        n++;
     } while (failed);
     assert_true(n > 2); /* something did fail */
 }
