@@ -28,7 +28,8 @@ static void call_hooks(const struct storage_rider *r)
 {
     const struct storage_hook *hook = r->hooks;
     for (size_t i = 0; i < r->n_hooks; i++) {
-        hook->call(r->commit->thread, r->outcome.before, r->outcome.after, r->outcome.operations, hook->userdata);
+        hook->call(r->commit->thread, r->outcome.before, r->outcome.after, r->outcome.operations, r->outcome.snapshot,
+                   hook->userdata);
         if (i + 1 < r->n_hooks)
             hook = hook->next;
     }
@@ -48,12 +49,28 @@ static void tell_gone(const struct storage_rider *r)
 
 /* ---- under store->lock ---- */
 
+/* The snapshot for the hooks: that of this commit, or none. The commit is made; it no longer fails. */
+static void show(rouse_store *store, struct storage_rider *r)
+{
+    struct storage_outcome *o = &r->outcome;
+    const char *run = r->commit->run ? r->commit->run : "";
+    if (!o->snapshot && store->ops->snapshot(store->backend, &store->keys, r->commit->thread, run, &o->snapshot, NULL) < 0)
+        o->snapshot = NULL;
+    if (o->snapshot && rouse_snapshot_revision(o->snapshot) != o->after) { /* another process was faster */
+        rouse_snapshot_unref(o->snapshot);
+        o->snapshot = NULL;
+    }
+}
+
 static void commit_one(rouse_store *store, struct storage_rider *r)
 {
     r->hooks = store->hooks;
     r->n_hooks = store->n_hooks;
     r->prune_hooks = store->prune_hooks;
+    r->outcome.shows = r->n_hooks > 0;
     r->code = store->ops->commit(store->backend, &store->keys, r->commit, &r->outcome, r->err);
+    if (r->code == 0 && r->n_hooks > 0 && r->outcome.operations > 0)
+        show(store, r);
 }
 
 /* All that have not failed by themselves fail together. */
@@ -72,8 +89,9 @@ static void fail_all(struct storage_rider *group, int code, const rouse_error *w
 static void commit_group(rouse_store *store, struct storage_rider *group)
 {
     rouse_error why = {0};
-    if (!group->next) {
-        commit_one(store, group);
+    if (!group->next || store->n_hooks > 0) { /* a hook is shown what each commit left, so they cannot be one */
+        for (struct storage_rider *r = group; r; r = r->next)
+            commit_one(store, r);
         return;
     }
     int code = store->ops->group_begin(store->backend, &why);
@@ -192,6 +210,7 @@ int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint64_t *ret_r
     tell_gone(&me);
     if (me.outcome.operations > 0)
         call_hooks(&me);
+    rouse_snapshot_unref(me.outcome.snapshot);
     if (ret_revision)
         *ret_revision = me.outcome.after;
     return 0;

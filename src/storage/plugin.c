@@ -38,6 +38,7 @@ static void forget_keys(struct storage_keys *known, const rouse_key *const *keys
             known->items[kept++] = known->items[i];
     }
     known->count = kept;
+    known->generation++;
 }
 
 /* With the lock held. */

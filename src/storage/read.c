@@ -4,62 +4,9 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "state/set.h"
 #include "storage/storage.h"
 
 /* ---- snapshots ---- */
-
-struct gathering {
-    const struct storage_keys *keys;
-    uint64_t revision, seq;
-    struct state_set set;
-};
-
-static int gather_entry(struct gathering *g, struct state_slot *slot, const char *entry, struct cell *cell, rouse_error *err)
-{
-    struct ptree_item *item = ptree_item_new(entry, ++g->seq, cell);
-    int code = item && state_set_reserve(&g->set, 1) == 0 ? 0 : rouse_fail_memory(err);
-    if (code == 0)
-        state_set_put(&g->set, slot, item);
-    ptree_item_unref(item);
-    return code;
-}
-
-static int gather(void *userdata, const struct storage_row *row, rouse_error *err)
-{
-    struct gathering *g = userdata;
-    const rouse_key *key = storage_row_key(g->keys, row);
-    if (!key)
-        return 0;
-    struct state_slot *slot = state_set_slot(&g->set, key);
-    struct cell *cell;
-    int code = slot ? storage_row_cell(key, row, &cell, err) : rouse_fail_memory(err);
-    if (code < 0)
-        return code;
-    if (key->shape == ROUSE_SHAPE_MAP)
-        return gather_entry(g, slot, row->entry, cell, err);
-    state_set_scalar(slot, cell);
-    cell_unref(cell);
-    return 0;
-}
-
-static int take_snapshot(rouse_store *store, const char *thread, const char *run, rouse_snapshot **ret_snapshot,
-                         rouse_error *err)
-{
-    if (store->ops->snapshot)
-        return store->ops->snapshot(store->backend, &store->keys, thread, run ? run : "", ret_snapshot, err);
-    struct gathering g = {.keys = &store->keys};
-    rouse_snapshot *snapshot = NULL;
-    int code = store->ops->values(store->backend, thread, run ? run : "", true, &g.revision, gather, &g, err);
-    if (code == 0)
-        snapshot = state_set_snapshot(g.revision, &g.set, NULL, NULL, NULL);
-    state_set_done(&g.set);
-    if (code == 0 && !snapshot)
-        return rouse_fail_memory(err);
-    if (code == 0)
-        *ret_snapshot = snapshot;
-    return code;
-}
 
 static int check_place(const char *thread, const char *run, rouse_error *err)
 {
@@ -75,7 +22,7 @@ int rouse_store_snapshot(rouse_store *store, const char *thread, const char *run
         code = store_enter(store, err);
     if (code < 0)
         return code;
-    code = take_snapshot(store, thread, run, ret_snapshot, err);
+    code = store->ops->snapshot(store->backend, &store->keys, thread, run ? run : "", ret_snapshot, err);
     store_leave(store);
     return code;
 }

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "state/set.h"
 #include "storage/sqlite_statements.h"
 #include "storage/storage.h"
 
@@ -40,6 +41,18 @@ struct sqlite_slot { /* one of them */
     bool value_known;
 };
 
+#define SQLITE_SEEN 16 /* places whose snapshots are kept up to date */
+
+struct sqlite_seen { /* what the live values of one (thread, run) are, sqlite_snapshot.c */
+    char *names;     /* thread and run, one behind the other; NULL: none */
+    struct state_set set;
+    bool whole;          /* the set is what the store held at: */
+    unsigned version;    /* of the data */
+    unsigned generation; /* of the keys */
+    uint64_t revision, imports;
+    uint64_t asked; /* when a snapshot was last taken; counts up */
+};
+
 struct sqlite_store {
     sqlite3 *db;
     char *directory;
@@ -55,6 +68,9 @@ struct sqlite_store {
     struct sqlite_slot slots[SQLITE_SLOTS];
     struct sqlite_wal *wal; /* NULL: nothing is gathered */
     int64_t live;     /* change of the number of live entries in the place that is written to, still to be written */
+    struct sqlite_seen seen[SQLITE_SEEN];
+    uint64_t asked; /* snapshots taken; 0: nothing is seen */
+    struct sqlite_pending *pending, **pending_end; /* what this transaction changes of what is seen */
     int64_t finished; /* change of that counter that is still to be written */
     uint64_t task_floor; /* what the counter of tasks is still to be raised to; 0: it is as it should be */
     bool ended;       /* this commit wrote an entry that is not live */
@@ -125,6 +141,9 @@ void sqlite_remember_after_begin(struct sqlite_store *s);
 void sqlite_remember_after_commit(struct sqlite_store *s);
 void sqlite_forget(struct sqlite_store *s);
 
+/* Of the data: changes with every commit, whoever makes it. True in a transaction that has read. */
+unsigned sqlite_version(struct sqlite_store *s);
+
 /* The thread's revision, 0 when it is not there. */
 int sqlite_revision(struct sqlite_store *s, const char *thread, uint64_t *ret_revision, rouse_error *err);
 int sqlite_set_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err);
@@ -153,6 +172,22 @@ struct sqlite_seqs { /* rows of a statement, to be changed once it is through. Z
 /* Adds the first column of all rows, and resets the statement. */
 int sqlite_gather(struct sqlite_store *s, sqlite3_stmt *statement, struct sqlite_seqs *seqs, rouse_error *err);
 
+/* ---- what snapshots show ---- */
+
+void sqlite_seen_done(struct sqlite_store *s);
+void sqlite_seen_forget(struct sqlite_store *s, const char *thread); /* the next snapshots read everything */
+/* Around a commit that somebody wants the snapshot of: inside the write transaction, and once it is through. The first fails as
+ * reading does; the second gives NULL when it cannot be had. */
+int sqlite_see_before(struct sqlite_store *s, const struct storage_keys *keys, const rouse_commit *commit, rouse_error *err);
+rouse_snapshot *sqlite_see_after(struct sqlite_store *s, const rouse_commit *commit, uint64_t revision);
+/* What a write transaction is to keep up to date; NULL when nobody looks at the place. */
+struct sqlite_seen *sqlite_seen_to_keep(struct sqlite_store *s, const char *thread, const char *run);
+/* Notes a change that was written. seq: of an entry that is new, else 0. seen may be NULL. */
+void sqlite_seen_note(struct sqlite_store *s, struct sqlite_seen *seen, const struct state_change *change, bool live, uint64_t seq,
+                      uint64_t revision);
+void sqlite_pending_undo(struct sqlite_store *s, struct sqlite_pending **from); /* what was noted since then */
+void sqlite_seen_keep_up(struct sqlite_store *s, unsigned version); /* it is committed, and gave the data this version */
+
 /* ---- schema ---- */
 
 /* Brings the database up to the newest version, from nothing if need be; several processes may do so at once.
@@ -170,6 +205,8 @@ int sqlite_commit(void *backend, const struct storage_keys *keys, rouse_commit *
 int sqlite_import(void *backend, const struct storage_document *document, rouse_error *err);
 int sqlite_values(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
                   storage_row_sink *sink, void *userdata, rouse_error *err);
+int sqlite_snapshot(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
+                    rouse_snapshot **ret_snapshot, rouse_error *err);
 int sqlite_list(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,
                 rouse_error *err);
 int sqlite_overview(void *backend, const char *key, const char *thread, const rouse_ends *ends, rouse_overview *fill,

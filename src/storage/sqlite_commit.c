@@ -11,6 +11,7 @@ struct committing {
     rouse_commit *commit;
     uint64_t now_ms;
     uint64_t fresh_from; /* the first task number that was not given out when the commit began */
+    struct sqlite_pending **noted; /* the end of what was noted before this commit */
     bool wrote;
 };
 
@@ -251,8 +252,9 @@ static int begin(struct sqlite_store *s, rouse_error *err)
     return sqlite_run(s, SQL_SAVE, err, "");
 }
 
-static int end(struct sqlite_store *s, int code, rouse_error *err)
+static int end(struct committing *c, int code, rouse_error *err)
 {
+    struct sqlite_store *s = c->s;
     if (!s->grouped)
         return sqlite_end(s, code, err);
     if (code == 0)
@@ -261,6 +263,7 @@ static int end(struct sqlite_store *s, int code, rouse_error *err)
         sqlite_run(s, SQL_SAVE_UNDO, NULL, "");
         sqlite_run(s, SQL_SAVE_KEEP, NULL, "");
     }
+    sqlite_pending_undo(s, c->noted);
     sqlite_forget(s);
     s->finished = 0;
     s->task_floor = 0;
@@ -278,7 +281,12 @@ int sqlite_commit(void *backend, const struct storage_keys *keys, rouse_commit *
     if (code < 0)
         return code;
     s->ended = false;
-    code = end(s, write_all(&c, &outcome, err), err);
+    c.noted = s->pending_end;
+    bool shows = ret_outcome->shows && !s->grouped;
+    code = shows ? sqlite_see_before(s, keys, commit, err) : 0;
+    code = end(&c, code < 0 ? code : write_all(&c, &outcome, err), err);
+    if (code == 0 && shows && outcome.operations > 0)
+        outcome.snapshot = sqlite_see_after(s, commit, outcome.after);
     if (code == 0)
         *ret_outcome = outcome;
     else

@@ -20,10 +20,21 @@ static int drop_all(struct sqlite_store *s, const struct storage_document *docum
     return code == 0 && *document->run ? drop(s, document->thread, document->run, err) : code;
 }
 
+/* The revision does not tell what an import changed. */
+static int count_import(struct sqlite_store *s, const char *thread, rouse_error *err)
+{
+    struct sqlite_place imports;
+    sqlite_seen_forget(s, thread);
+    int code = sqlite_make_place(s, "", "", "imports", &imports, err);
+    return code < 0 ? code : sqlite_set_place(s, "", "", "imports", &imports, imports.value + 1, err);
+}
+
 static int import_all(struct sqlite_store *s, const struct storage_document *document, rouse_error *err)
 {
     uint64_t revision = document->revision;
-    int code = document->replace ? drop_all(s, document, err) : sqlite_revision(s, document->thread, &revision, err);
+    int code = count_import(s, document->thread, err);
+    if (code == 0)
+        code = document->replace ? drop_all(s, document, err) : sqlite_revision(s, document->thread, &revision, err);
     struct sqlite_scope scope = {document->thread, document->run, revision, UINT64_MAX};
     if (code == 0)
         code = sqlite_write_changes(s, &scope, document->items, document->count, err);

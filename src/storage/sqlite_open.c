@@ -34,6 +34,7 @@ static void sqlite_close(void *backend)
     for (size_t i = 0; i < LIST_FILTERS; i++)
         sqlite3_finalize(s->lists[i]);
     sqlite_forget(s);
+    sqlite_seen_done(s);
     sqlite3_close(s->db);
     sqlite_wal_free(s);
     free(s->directory);
@@ -48,6 +49,7 @@ static const struct storage_backend operations = {
     .commit = sqlite_commit,
     .import = sqlite_import,
     .values = sqlite_values,
+    .snapshot = sqlite_snapshot,
     .list = sqlite_list,
     .overview = sqlite_overview,
     .topic = sqlite_topic,
@@ -226,6 +228,8 @@ int sqlite_open(const char *directory, const rouse_store_options *options, const
                 void **ret_backend, rouse_error *err)
 {
     struct sqlite_store *s = calloc(1, sizeof *s);
+    if (s)
+        s->pending_end = &s->pending;
     if (!s || !(s->directory = strdup(directory))) {
         sqlite_close(s);
         return rouse_fail_memory(err);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned version_now(struct sqlite_store *s)
+unsigned sqlite_version(struct sqlite_store *s)
 {
     unsigned version = 0;
     sqlite3_file_control(s->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
@@ -23,7 +23,7 @@ static void forget_values(struct sqlite_store *s)
 
 void sqlite_remember_after_begin(struct sqlite_store *s)
 {
-    unsigned version = version_now(s);
+    unsigned version = sqlite_version(s);
     if (version != s->version)
         forget_values(s);
     s->version = version;
@@ -32,7 +32,9 @@ void sqlite_remember_after_begin(struct sqlite_store *s)
 
 void sqlite_remember_after_commit(struct sqlite_store *s)
 {
-    s->version = version_now(s);
+    unsigned version = sqlite_version(s);
+    sqlite_seen_keep_up(s, version);
+    s->version = version;
     s->writing = false;
 }
 

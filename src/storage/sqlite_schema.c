@@ -17,7 +17,7 @@
  *     due_ms when it is not live or never due.
  *   - holder, boot and until_ms are a claim's; until_ms NULL is without end. They mean nothing once waiting is 0.
  *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had; 'event' is the highest id of the inbox, ever;
- *     'epoch' of all leases; 'finished' is the number of entries that are not live.
+ *     'epoch' of all leases; 'finished' is the number of entries that are not live; 'imports' counts them, having no fixed id.
  *   - inbox.acked_ms is NULL until the event is part of the conversation; topic is a rouse_topic, NULL for the others. */
 #include "storage/sqlite.h"
 
@@ -118,6 +118,8 @@ static const char version_3[] =
     "CREATE INDEX inbox_topic ON inbox(topic, thread) WHERE acked_ms IS NULL AND topic IS NOT NULL;"
     "CREATE INDEX inbox_topic_any ON inbox(topic) WHERE acked_ms IS NULL AND topic IS NOT NULL;";
 
+static const char version_4[] = "INSERT INTO place(thread, run, key, value) VALUES('', '', 'imports', 0);";
+
 struct step { /* brings version i to i + 1, i being its place in the table */
     const char *sql;
     const char *and_then; /* the header, set in the same transaction */
@@ -127,6 +129,7 @@ static const struct step steps[] = {
     {version_1, "PRAGMA application_id = 0x726f7573; PRAGMA user_version = 1;"},
     {version_2, "PRAGMA user_version = 2;"},
     {version_3, "PRAGMA user_version = 3;"},
+    {version_4, "PRAGMA user_version = 4;"},
 };
 
 int sqlite_newest_version(void)

@@ -175,6 +175,7 @@ static void roll_back(struct sqlite_store *s)
     sqlite_wal_drop(s);
     if (s->writing)
         sqlite_forget(s);
+    sqlite_pending_undo(s, &s->pending);
     s->writing = false;
     s->finished = 0;
     s->task_floor = 0;

@@ -62,6 +62,10 @@
     X(LIVE_MISCOUNTED,                                                                                                 \
       "SELECT count(*) FROM place p WHERE p.live <> (SELECT count(*) FROM entry e INDEXED BY entry_live"               \
       " WHERE e.place = p.id AND e.live = 1)")                                                                         \
+    X(ENTRY_CHANGED,                                                                                                   \
+      "SELECT p.thread, p.run, p.key, e.entry, CASE WHEN ?3 OR e.revision > ?4 THEN e.json END, e.seq FROM place p"    \
+      " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
+      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
     X(ENTRY_SEQ,                                                                                                       \
       "SELECT min(e.seq) FROM entry e CROSS JOIN place p ON p.id = e.place"                                            \
       " WHERE e.entry = ?2 AND p.key = ?1 AND p.run = ''")                                                             \

@@ -101,6 +101,7 @@ static int set_row(struct sqlite_store *s, const struct row *row, bool was_live,
     return 1;
 }
 
+/* 1 when there is a new row. */
 static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, rouse_error *err)
 {
     int code = fresh ? 0 : set_row(s, row, true, err);
@@ -112,11 +113,13 @@ static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, ro
     code = bind_row(s, SQL_ENTRY_PUT, row, &statement, err);
     if (code == 0)
         code = step_row(s, statement, row, err);
-    if (code == 0 && row->index.live)
+    if (code < 0)
+        return code;
+    if (row->index.live)
         s->live++;
-    else if (code == 0)
+    else
         s->finished++;
-    return code;
+    return 1;
 }
 
 /* ---- changes ---- */
@@ -126,6 +129,7 @@ struct writing {
     const struct sqlite_scope *scope;
     const rouse_key *key; /* whose place this is: */
     struct sqlite_place place;
+    struct sqlite_seen *seen; /* who looks at it; may be NULL */
     bool cleared; /* the place holds nothing that was there before */
 };
 
@@ -151,6 +155,7 @@ static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
         return code;
     w->key = key;
     w->cleared = false;
+    w->seen = sqlite_seen_to_keep(w->s, w->scope->thread, run_of(w));
     return sqlite_make_place(w->s, w->scope->thread, run_of(w), key->name, &w->place, err);
 }
 
@@ -176,7 +181,11 @@ static int put(struct writing *w, const struct state_change *change, rouse_error
     struct row row = {w->place.id, entry, w->scope->revision, index, json};
     code = put_row(w->s, &row, is_fresh(w, entry), err);
     free(json);
-    return code;
+    if (code < 0)
+        return code;
+    uint64_t seq = code == 1 ? (uint64_t)sqlite3_last_insert_rowid(w->s->db) : 0;
+    sqlite_seen_note(w->s, w->seen, change, index.live, seq, w->scope->revision);
+    return 0;
 }
 
 static int remove_entry(struct writing *w, const char *entry, rouse_error *err)
@@ -211,6 +220,8 @@ static int write_change(struct writing *w, const struct state_change *change, ro
     int code = go_to(w, change->key, err);
     if (code < 0)
         return code;
+    if (change->action != STATE_PUT)
+        sqlite_seen_note(w->s, w->seen, change, false, 0, w->scope->revision);
     switch (change->action) {
     case STATE_PUT:
         return put(w, change, err);

@@ -15,6 +15,7 @@
 struct storage_keys {
     const rouse_key **items;
     size_t count, cap;
+    unsigned generation; /* counts up when one comes or goes */
 };
 
 const rouse_key *storage_find_key(const struct storage_keys *keys, const char *name);
@@ -54,6 +55,8 @@ struct storage_outcome { /* of a commit */
     uint64_t before, after;
     size_t operations;
     bool wrote; /* false: there was nothing to write, nobody need be told */
+    bool shows; /* in: somebody wants the thread's and run's snapshot as this commit leaves it */
+    rouse_snapshot *snapshot; /* Taken by the caller; NULL: the backend's snapshot, called next, is it */
     struct storage_gone *gone; /* Taken by the caller: storage_gone_free */
 };
 
@@ -86,7 +89,7 @@ struct storage_backend {
      * belong to, which is set before the first row is handed over. live_only leaves out what is not live, and marks. */
     int (*values)(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
                   storage_row_sink *sink, void *userdata, rouse_error *err);
-    /* What values gives live_only, as a snapshot. NULL: it is put together from them. */
+    /* What values gives live_only, as a snapshot. */
     int (*snapshot)(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
                     rouse_snapshot **ret_snapshot, rouse_error *err);
     int (*list)(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,

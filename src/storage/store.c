@@ -183,6 +183,7 @@ int storage_add_key(struct storage_keys *keys, const rouse_key *key, rouse_error
     keys->items = items;
     if (code == 0)
         keys->items[keys->count++] = key;
+    keys->generation += code == 0;
     return code;
 }
 

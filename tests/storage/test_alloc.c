@@ -259,12 +259,14 @@ static int op_bell(struct scene *s, rouse_error *err)
     return code;
 }
 
-static void no_hook(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void no_hook(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
     (void)thread;
     (void)before;
     (void)after;
     (void)operations;
+    (void)snapshot;
     (void)userdata;
 }
 
@@ -297,6 +299,7 @@ static const struct operation operations[] = {
     {"check", op_check, 0, false},
     {"bell", op_bell, 0, false},
     {"hook", op_hook, 0, false},
+    {"commit that is shown", op_commit, 1, false},
 };
 
 /* ---- the loop ---- */

@@ -303,11 +303,13 @@ static void *read_all_the_time(void *userdata)
     return NULL;
 }
 
-static void nothing(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void nothing(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
     (void)thread;
     (void)operations;
-    atomic_fetch_add((atomic_int *)userdata, after == before + 1);
+    const int64_t *count = snapshot ? rouse_snapshot_get(snapshot, &count_key, NULL) : NULL;
+    atomic_fetch_add((atomic_int *)userdata, after == before + 1 && count && (uint64_t)*count == after);
 }
 
 static void test_readers_see_whole_commits(void **state)

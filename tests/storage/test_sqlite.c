@@ -152,7 +152,7 @@ static const struct bad_store bad_stores[] = {
     {"another program's tables", make_foreign, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"another program's id", make_foreign_id, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"a version without an id", make_foreign_version, "", ROUSE_ESTORE, "is a database of another program"},
-    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 3; use a newer rouse"},
+    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 4; use a newer rouse"},
     {"truncated", make_truncated, "", ROUSE_ESTORE, "is damaged: move it away, or bring back a copy of it"},
     {"header overwritten", make_headless, "", ROUSE_ESTORE, "is not a database: move it away"},
 };
@@ -668,6 +668,17 @@ static void test_version_1_is_brought_up(void **state)
     assert_true(f.worst < 2);
 }
 
+static void test_version_3_is_brought_up(void **state)
+{
+    const char *place = *state;
+    make_store(place);
+    run_sql(place, "DELETE FROM place WHERE key = 'imports'; PRAGMA user_version = 3"); /* all that it lacked */
+    rouse_store *store = open_store(place);
+    assert_int_equal(pragma(store, "PRAGMA user_version"), 4);
+    assert_int_equal(pragma(store, "SELECT count(*) FROM place WHERE thread = '' AND key = 'imports' AND value = 0"), 1);
+    rouse_store_close(store);
+}
+
 static void test_doctor_finds(void **state)
 {
     const char *place = *state;
@@ -726,6 +737,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_durability, set_up, tear_down),
         cmocka_unit_test_setup_teardown(defect_11_nothing_scans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_version_3_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds_damage, set_up, tear_down),
     };

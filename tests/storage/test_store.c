@@ -274,23 +274,28 @@ struct heard {
     rouse_store *store;
 };
 
-static void note(struct heard *h, char who, const char *thread, uint64_t before, uint64_t after, size_t operations)
+static void note(struct heard *h, char who, const char *thread, uint64_t before, uint64_t after, size_t operations,
+                 const rouse_snapshot *snapshot)
 {
     size_t at = strlen(h->text);
-    snprintf(h->text + at, sizeof h->text - at, "%c:%s:%llu-%llu:%zu ", who, thread, (unsigned long long)before,
-             (unsigned long long)after, operations);
+    assert_int_equal(rouse_snapshot_revision(snapshot), after);
+    const int64_t *count = rouse_snapshot_get(snapshot, &count_key, NULL);
+    snprintf(h->text + at, sizeof h->text - at, "%c:%s:%llu-%llu:%zu:%d ", who, thread, (unsigned long long)before,
+             (unsigned long long)after, operations, count ? (int)*count : 0);
 }
 
-static void hook_a(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void hook_a(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
     struct heard *h = userdata;
-    note(h, 'a', thread, before, after, operations);
+    note(h, 'a', thread, before, after, operations, snapshot);
     assert_int_equal(read_revision(h->store, thread), after); /* no lock is held */
 }
 
-static void hook_b(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void hook_b(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
-    note(userdata, 'b', thread, before, after, operations);
+    note(userdata, 'b', thread, before, after, operations, snapshot);
 }
 
 static void test_hooks(void **state)
@@ -305,7 +310,7 @@ static void test_hooks(void **state)
     assert_fine(commit(f, "t"), &f->err);
     add(f, &items_key, item_fail());
     assert_int_equal(commit(f, "t"), ROUSE_ELIMIT);
-    assert_string_equal(h.text, "a:t:0-1:2 b:t:0-1:2 ");
+    assert_string_equal(h.text, "a:t:0-1:2:2 b:t:0-1:2:2 ");
 }
 
 static rouse_store *called_from;

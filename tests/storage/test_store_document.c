@@ -154,12 +154,14 @@ static void test_import_unknown_and_doubled_keys(void **state)
     assert_export(f, "t", NULL, "{\"revision\":1,\"extensions\":{\"count\":2}}");
 }
 
-static void hear(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void hear(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
     (void)thread;
     (void)before;
     (void)after;
     (void)operations;
+    (void)snapshot;
     ++*(int *)userdata;
 }
 

@@ -147,10 +147,11 @@ static void *read_all(void *userdata)
     return NULL;
 }
 
-static void hook(const char *thread, uint64_t before, uint64_t after, size_t operations, void *userdata)
+static void hook(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
+                 void *userdata)
 {
     struct crowd *c = userdata;
-    if (strcmp(thread, "t") != 0 || after != before + 1 || operations != 2)
+    if (strcmp(thread, "t") != 0 || after != before + 1 || operations != 2 || !snapshot || rouse_snapshot_revision(snapshot) != after)
         wrong(c, "a hook is told what did not happen", NULL);
     atomic_fetch_add(&c->told, 1);
 }
