@@ -128,7 +128,8 @@ static struct sqlite_slot *new_slot(struct sqlite_store *s, const char *thread, 
     memcpy(names + a, run, b);
     memcpy(names + a + b, key, c);
     free(slots[SQLITE_WAYS - 1].names);
-    memmove(slots + 1, slots, (SQLITE_WAYS - 1) * sizeof *slots);
+    for (size_t i = SQLITE_WAYS - 1; i > 0; i--)
+        slots[i] = slots[i - 1];
     slots[0] = (struct sqlite_slot){.names = names};
     return slots;
 }

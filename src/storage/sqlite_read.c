@@ -102,7 +102,7 @@ int sqlite_inbox(void *backend, const char *thread, uint64_t after, bool all, si
     struct sqlite_store *s = backend;
     enum sqlite_statement which = all ? SQL_INBOX_ALL : SQL_INBOX_WAITING;
     if (!thread)
-        which = all ? SQL_INBOX_ALL_ANY : SQL_INBOX_WAITING_ANY;
+        which = all ? SQL_INBOX_ALL_ANY : after ? SQL_INBOX_WAITING_LATER : SQL_INBOX_WAITING_ANY;
     sqlite3_stmt *statement;
     int code = sqlite_bind(s, which, &statement, err, "tuu", thread, clamp(after), (uint64_t)limit);
     return code < 0 ? code : give_events(s, statement, sink, userdata, err);

@@ -132,6 +132,7 @@
       SQL_EVENT "INDEXED BY inbox_waiting WHERE thread = ?1 AND id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")    \
     X(INBOX_WAITING_ANY,                                                                                               \
       SQL_EVENT "INDEXED BY inbox_waiting WHERE id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")                    \
+    X(INBOX_WAITING_LATER, SQL_EVENT "NOT INDEXED WHERE id > ?2 AND acked_ms IS NULL ORDER BY id LIMIT ?3")             \
     X(INBOX_TOPIC,                                                                                                     \
       SQL_EVENT "INDEXED BY inbox_topic WHERE topic = ?4 AND thread = ?1 AND id > ?2 AND acked_ms IS NULL"             \
       " ORDER BY id LIMIT ?3")                                                                                         \

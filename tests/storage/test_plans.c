@@ -1,0 +1,151 @@
+/* Every statement of the SQLite backend finds its rows by an index, and in the order that it wants them. What does not is in the
+ * table below, with the reason. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "place.h"
+#include "storage/sqlite.h"
+
+struct exception {
+    const char *statement, *step; /* how the step's description begins */
+    const char *why;
+};
+
+static const struct exception exceptions[] = {
+    {"LIVE_MISCOUNTED", "SCAN p", "doctor looks at everything"},
+    {"ENTRY_UNPLACED", "SCAN e", "doctor"},
+    {"ENTRY_AHEAD", "SCAN e", "doctor"},
+    {"ENTRY_SHAPES", "SCAN entry", "doctor"},
+    {"ENTRY_FINISHED", "SCAN entry USING INDEX entry_ended", "doctor"},
+    {"INBOX_TWICE", "", "doctor"},
+    {"MESSAGE_GAPS", "SCAN message USING COVERING INDEX message_place", "doctor"},
+    {"QUEUE_HELD", "SCAN (subquery-1)", "counts what was found, up to the limit"},
+    {"QUEUE_CLAIMED", "SCAN (subquery-1)", "the same"},
+    {"PRUNE_KEEP_ANY", "SCAN e USING INDEX entry_ended", "walks from the newest to the one that stays; a prune of all threads"},
+    {"KEEP_OLDEST", "SCAN entry USING INDEX entry_ended", "the first few, in order"},
+    {"KEEP_OLDEST", "SCAN e", "of those"},
+    {"INBOX_WAITING_ANY", "", "the first page of all threads' unread events sorts them; the later ones walk (INBOX_WAITING_LATER)"},
+};
+
+#define NAME(name, text) {#name, text},
+static const struct {
+    const char *name, *text;
+} fixed[] = {SQLITE_STATEMENTS(NAME)};
+
+static int set_up(void **state)
+{
+    char *place = calloc(1, PLACE_SIZE);
+    assert_non_null(place);
+    place_make(place);
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    place_remove(*state);
+    free(*state);
+    return 0;
+}
+
+static bool is_excepted(const char *name, const char *step)
+{
+    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++) {
+        if (strcmp(exceptions[i].statement, name) == 0 && strncmp(step, exceptions[i].step, strlen(exceptions[i].step)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How many steps look at all rows of something, or sort. */
+static int count_bad(sqlite3 *db, const char *name, const char *text)
+{
+    char sql[4096];
+    sqlite3_stmt *statement = NULL;
+    int bad = 0;
+    snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", text);
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", name, sqlite3_errmsg(db));
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(statement, 3);
+        bool good = strncmp(step, "SCAN ", 5) != 0 && strncmp(step, "USE TEMP B-TREE", 15) != 0;
+        if (good || strncmp(step, "SCAN CONSTANT ROW", 17) == 0 || is_excepted(name, step))
+            continue;
+        print_message("%s: %s\n", name, step);
+        bad++;
+    }
+    sqlite3_finalize(statement);
+    return bad;
+}
+
+static void test_fixed_statements(void **state)
+{
+    rouse_store *store = open_store(*state);
+    const struct sqlite_store *s = store->backend;
+    int bad = 0;
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        if (strstr(fixed[i].text, " "))
+            bad += count_bad(s->db, fixed[i].name, fixed[i].text);
+    }
+    rouse_store_close(store);
+    assert_int_equal(bad, 0);
+}
+
+static int list_by(rouse_store *store, unsigned mask)
+{
+    const rouse_query query = {
+        .thread = mask & LIST_BY_THREAD ? "t" : NULL,
+        .entry = mask & LIST_BY_ENTRY ? "bg_1" : NULL,
+        .name = mask & LIST_BY_NAME ? "n" : NULL,
+        .parent = mask & LIST_BY_PARENT ? "bg_0" : NULL,
+        .run = mask & LIST_BY_RUN ? "r" : NULL,
+        .live_only = mask & LIST_BY_LIVE,
+        .finished_only = mask & LIST_BY_FINISHED,
+        .before = mask & LIST_BY_BEFORE ? "bg_0" : NULL,
+        .limit = 1,
+    };
+    rouse_rows *rows = NULL;
+    int code = rouse_store_list(store, &items_key, &query, &rows, NULL);
+    rouse_rows_free(code == 0 ? rows : NULL);
+    return code;
+}
+
+/* One id or one name is of few rows: these are sorted. What is not of one thread and not narrowed otherwise is walked: the table from
+ * its end, until the page is full; or all live entries, whose numbers are sorted. */
+static bool may_be_bad(unsigned mask)
+{
+    bool of_all = !(mask & (LIST_BY_THREAD | LIST_BY_PARENT | LIST_BY_RUN));
+    return (mask & (LIST_BY_ENTRY | LIST_BY_NAME)) || of_all;
+}
+
+static void test_lists(void **state)
+{
+    rouse_store *store = open_store(*state);
+    const struct sqlite_store *s = store->backend;
+    rouse_error err = {0};
+    int bad = 0, made = 0;
+    assert_fine(put_item(store, "t", "bg_0", &(struct item){.live = true, .text = "x"}, &err), &err);
+    for (unsigned mask = 0; mask < LIST_FILTERS; mask++) {
+        char name[32];
+        if (list_by(store, mask) != 0) /* both live and finished */
+            continue;
+        assert_non_null(s->lists[mask]);
+        snprintf(name, sizeof name, "list %u", mask);
+        if (!may_be_bad(mask))
+            bad += count_bad(s->db, name, sqlite3_sql(s->lists[mask]));
+        made++;
+    }
+    rouse_store_close(store);
+    assert_int_equal(made, 192);
+    assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_fixed_statements, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lists, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
