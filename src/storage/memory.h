@@ -28,7 +28,6 @@ struct memory_member { /* an entry's being in a group; linked from newest to old
 };
 
 struct memory_group {
-    struct memory_link here, any;
     struct memory_shelf *shelf;
     enum memory_index which;
     struct memory_member *newest, *oldest;
@@ -39,7 +38,6 @@ struct memory_group {
 };
 
 struct memory_entry {
-    struct memory_link here, any;
     struct memory_shelf *shelf;
     struct cell *cell;
     uint64_t seq;
@@ -109,9 +107,7 @@ struct memory_topics { /* oldest first */
     struct memory_topic *oldest, *newest;
 };
 
-struct memory_event {
-    struct memory_link link;    /* by id */
-    struct memory_link of_task; /* by (place, task) */
+struct memory_event { /* found by id, and by (place, task) */
     rouse_event event;          /* texts lie behind it */
     struct memory_place *place;
     struct memory_event *older, *newer;           /* of the thread */
@@ -121,21 +117,18 @@ struct memory_event {
     bool acking;                                  /* by the commit that is going on */
 };
 
-struct memory_message {
-    struct memory_link link; /* by (place, id) */
+struct memory_message { /* found by (place, id) */
     struct memory_place *place;
     rouse_message message; /* texts lie behind it */
 };
 
-struct memory_run {
-    struct memory_link link; /* by id */
+struct memory_run { /* found by id */
     struct memory_place *place;
     uint64_t seq;
     rouse_run run; /* texts lie behind it */
 };
 
-struct memory_place {
-    struct memory_link link; /* by (thread, run) */
+struct memory_place { /* found by (thread, run) */
     uint64_t salt;
     uint64_t revision; /* of a thread */
     struct state_set set;
@@ -180,6 +173,7 @@ struct state_slot *memory_slot(const struct memory_shelf *shelf);
 struct memory_entry *memory_find_entry(const struct memory_store *s, const struct memory_shelf *shelf, const char *name);
 struct memory_group *memory_find_group(const struct memory_store *s, const struct memory_shelf *shelf, enum memory_index which,
                                        const char *text);
+uint64_t memory_here_hash(const struct memory_store *s, const struct memory_shelf *shelf, unsigned what, const char *text);
 uint64_t memory_any_hash(const struct memory_store *s, const struct memory_kind *kind, unsigned what, const char *text);
 void memory_close(void *backend);
 
@@ -244,9 +238,8 @@ int memory_prune(void *backend, const char *key, const rouse_prune *prune, stora
 int memory_set_retention(void *backend, uint64_t keep, uint64_t older_ms, rouse_error *err);
 int memory_retention(void *backend, uint64_t *ret_keep, uint64_t *ret_older_ms, rouse_error *err);
 void memory_keep_limits(struct memory_store *s, uint64_t now_ms, struct storage_gone **gone);
-/* The events of an entry in its thread's inbox: the one behind after, NULL = the first. */
-struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry,
-                                     const struct memory_event *after);
+/* The events of an entry in its thread's inbox, one at a time, as memory_table_next gives them. */
+struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry, size_t *probe);
 void memory_event_forget(struct memory_store *s, struct memory_event *event);
 
 /* ---- a change of values that is all or nothing: memory_change.c ---- */

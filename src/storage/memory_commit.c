@@ -144,23 +144,26 @@ static struct memory_event *event_new(struct memory_store *s, const rouse_post *
     return e;
 }
 
-static uint64_t task_hash(const struct memory_place *place, const char *task_id)
+static uint64_t task_hash(const struct memory_store *s, const struct memory_place *place, const char *task_id)
 {
-    return memory_hash(place->salt + 1, task_id);
+    return memory_rehash(memory_hash(s->seed, task_id), place->salt + 1);
 }
 
-struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry,
-                                     const struct memory_event *after)
+struct memory_event *memory_event_of(const struct memory_store *s, const struct memory_entry *entry, size_t *probe)
 {
     const struct memory_place *place = entry->shelf->place;
-    struct memory_link *link = after ? memory_table_next(&after->of_task)
-                                     : memory_table_first(&s->task_events, task_hash(place, entry->name));
-    for (; link; link = memory_table_next(link)) {
-        struct memory_event *e = MEMORY_OF(struct memory_event, of_task, link);
-        if (e->place == place && strcmp(e->event.task_id, entry->name) == 0)
-            return e;
-    }
-    return NULL;
+    uint64_t hash = task_hash(s, place, entry->name);
+    struct memory_event *e = memory_table_next(&s->task_events, hash, probe);
+    while (e && (e->place != place || strcmp(e->event.task_id, entry->name) != 0))
+        e = memory_table_next(&s->task_events, hash, probe);
+    return e;
+}
+
+/* Out of both tables. */
+static void unlist_event(struct memory_store *s, struct memory_event *e)
+{
+    memory_table_remove(&s->events, e->event.id, e);
+    memory_table_remove(&s->task_events, task_hash(s, e->place, e->event.task_id), e);
 }
 
 /* In the table at once, where nobody finds them before they are in a list: so room is there. */
@@ -173,8 +176,8 @@ static int stage_posts(struct committing *c, rouse_error *err)
         if (!e)
             return rouse_fail_memory(err);
         e->event.id = ++c->event_id;
-        memory_table_add(&c->s->events, &e->link, e->event.id);
-        memory_table_add(&c->s->task_events, &e->of_task, task_hash(e->place, e->event.task_id));
+        memory_table_add(&c->s->events, e->event.id, e);
+        memory_table_add(&c->s->task_events, task_hash(c->s, e->place, e->event.task_id), e);
         *c->last_event = e;
         c->last_event = &e->newer;
         c->wrote = true;
@@ -202,12 +205,8 @@ static void publish_posts(struct committing *c)
 
 static struct memory_event *find_event(const struct memory_store *s, uint64_t id)
 {
-    for (struct memory_link *link = memory_table_first(&s->events, id); link; link = memory_table_next(link)) {
-        struct memory_event *e = MEMORY_OF(struct memory_event, link, link);
-        if (e->event.id == id)
-            return e;
-    }
-    return NULL;
+    size_t probe = 0;
+    return memory_table_next(&s->events, id, &probe);
 }
 
 /* Acknowledgements are of events that were there before: what this commit posts has a larger id than the store's. */
@@ -239,8 +238,7 @@ void memory_event_forget(struct memory_store *s, struct memory_event *event)
         s->n_acked--;
     }
     memory_drop_topic(s, e);
-    memory_table_remove(&s->events, &e->link);
-    memory_table_remove(&s->task_events, &e->of_task);
+    unlist_event(s, e);
     free(e);
 }
 
@@ -263,20 +261,19 @@ static void publish_acks(struct committing *c)
 
 /* ---- the conversation ---- */
 
-static uint64_t message_hash(const struct memory_place *place, const char *id)
+static uint64_t message_hash(const struct memory_store *s, const struct memory_place *place, const char *id)
 {
-    return memory_hash(place->salt, id);
+    return memory_rehash(memory_hash(s->seed, id), place->salt);
 }
 
 static bool has_message(const struct committing *c, const char *id)
 {
-    struct memory_link *link = memory_table_first(&c->s->messages, message_hash(c->thread, id));
-    for (; link; link = memory_table_next(link)) {
-        const struct memory_message *m = MEMORY_OF(struct memory_message, link, link);
-        if (m->place == c->thread && strcmp(m->message.id, id) == 0)
-            return true;
-    }
-    return false;
+    uint64_t hash = message_hash(c->s, c->thread, id);
+    size_t probe = 0;
+    const struct memory_message *m = memory_table_next(&c->s->messages, hash, &probe);
+    while (m && (m->place != c->thread || strcmp(m->message.id, id) != 0))
+        m = memory_table_next(&c->s->messages, hash, &probe);
+    return m != NULL;
 }
 
 static int reserve_messages(struct committing *c, rouse_error *err)
@@ -317,7 +314,7 @@ static int stage_message(struct committing *c, const rouse_message *message, rou
     struct memory_message *m = message_new(place, message, place->n_messages + c->staged_messages + 1);
     if (!m)
         return rouse_fail_memory(err);
-    memory_table_add(&c->s->messages, &m->link, message_hash(place, m->message.id));
+    memory_table_add(&c->s->messages, message_hash(c->s, place, m->message.id), m);
     place->messages[place->n_messages + c->staged_messages++] = m;
     c->wrote = true;
     return 0;
@@ -340,13 +337,12 @@ static int stage_messages(struct committing *c, rouse_error *err)
 
 static struct memory_run *find_run(const struct memory_store *s, const char *id)
 {
-    struct memory_link *link = memory_table_first(&s->runs, memory_hash(s->seed, id));
-    for (; link; link = memory_table_next(link)) {
-        struct memory_run *run = MEMORY_OF(struct memory_run, link, link);
-        if (strcmp(run->run.id, id) == 0)
-            return run;
-    }
-    return NULL;
+    uint64_t hash = memory_hash(s->seed, id);
+    size_t probe = 0;
+    struct memory_run *run = memory_table_next(&s->runs, hash, &probe);
+    while (run && strcmp(run->run.id, id) != 0)
+        run = memory_table_next(&s->runs, hash, &probe);
+    return run;
 }
 
 static struct memory_run *run_new(struct memory_place *place, const rouse_run *from, uint64_t now_ms)
@@ -393,11 +389,12 @@ static void publish_run(struct committing *c)
     struct memory_run **last = &c->thread->last_run;
     if (!*last || (*last)->seq <= run->seq)
         *last = run;
+    uint64_t hash = memory_hash(c->s->seed, run->run.id);
     if (old) {
-        memory_table_remove(&c->s->runs, &old->link);
+        memory_table_remove(&c->s->runs, hash, old);
         free(old);
     }
-    memory_table_add(&c->s->runs, &run->link, memory_hash(c->s->seed, run->run.id));
+    memory_table_add(&c->s->runs, hash, run);
 }
 
 /* ---- all of it ---- */
@@ -456,13 +453,12 @@ static void undo(struct committing *c)
         find_event(c->s, c->commit->acks[i])->acking = false;
     while (c->staged_messages > 0) {
         struct memory_message *m = c->thread->messages[c->thread->n_messages + --c->staged_messages];
-        memory_table_remove(&c->s->messages, &m->link);
+        memory_table_remove(&c->s->messages, message_hash(c->s, c->thread, m->message.id), m);
         free(m);
     }
     for (struct memory_event *e = c->events, *next; e; e = next) {
         next = e->newer;
-        memory_table_remove(&c->s->events, &e->link);
-        memory_table_remove(&c->s->task_events, &e->of_task);
+        unlist_event(c->s, e);
         free(e->topic);
         free(e);
     }

@@ -17,15 +17,15 @@ struct memory_entry *memory_entry_new(struct memory_store *s, struct memory_shel
         return NULL;
     *entry = (struct memory_entry){.shelf = shelf, .seq = ++s->seq, .fresh = true};
     memcpy(entry->name, name, size);
-    memory_table_add(&s->entries, &entry->here, memory_hash(shelf->salt, name));
-    memory_table_add(&s->entries_any, &entry->any, memory_any_hash(s, shelf->kind, MEMORY_INDEXES, name));
+    memory_table_add(&s->entries, memory_here_hash(s, shelf, MEMORY_INDEXES, name), entry);
+    memory_table_add(&s->entries_any, memory_any_hash(s, shelf->kind, MEMORY_INDEXES, name), entry);
     return entry;
 }
 
 void memory_entry_free(struct memory_store *s, struct memory_entry *entry)
 {
-    memory_table_remove(&s->entries, &entry->here);
-    memory_table_remove(&s->entries_any, &entry->any);
+    memory_table_remove(&s->entries, memory_here_hash(s, entry->shelf, MEMORY_INDEXES, entry->name), entry);
+    memory_table_remove(&s->entries_any, memory_any_hash(s, entry->shelf->kind, MEMORY_INDEXES, entry->name), entry);
     cell_unref(entry->cell);
     free(entry->claim);
     free(entry);
@@ -44,8 +44,8 @@ static struct memory_group *group_new(struct memory_store *s, struct memory_shel
         return NULL;
     *group = (struct memory_group){.shelf = shelf, .which = which};
     memcpy(group->text, text, size);
-    memory_table_add(&s->groups, &group->here, memory_hash(shelf->salt + 1 + which, text));
-    memory_table_add(&s->groups_any, &group->any, memory_any_hash(s, shelf->kind, which, text));
+    memory_table_add(&s->groups, memory_here_hash(s, shelf, which, text), group);
+    memory_table_add(&s->groups_any, memory_any_hash(s, shelf->kind, which, text), group);
     return group;
 }
 
@@ -55,8 +55,8 @@ static void drop_member(struct memory_store *s, struct memory_member *member)
     free(member);
     if (--group->members > 0)
         return;
-    memory_table_remove(&s->groups, &group->here);
-    memory_table_remove(&s->groups_any, &group->any);
+    memory_table_remove(&s->groups, memory_here_hash(s, group->shelf, group->which, group->text), group);
+    memory_table_remove(&s->groups_any, memory_any_hash(s, group->shelf->kind, group->which, group->text), group);
     free(group);
 }
 

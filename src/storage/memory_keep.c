@@ -212,18 +212,21 @@ static int by_ending(const void *a, const void *b)
 
 static bool is_unread(const struct memory_store *s, const struct memory_entry *e)
 {
-    for (const struct memory_event *v = memory_event_of(s, e, NULL); v; v = memory_event_of(s, e, v)) {
-        if (!v->event.acknowledged)
-            return true;
-    }
-    return false;
+    size_t probe = 0;
+    const struct memory_event *v = memory_event_of(s, e, &probe);
+    while (v && v->event.acknowledged)
+        v = memory_event_of(s, e, &probe);
+    return v != NULL;
 }
 
 static void remove_entry(struct memory_store *s, struct memory_entry *e)
 {
     struct memory_event *event;
-    while ((event = memory_event_of(s, e, NULL)) != NULL)
+    size_t probe = 0;
+    while ((event = memory_event_of(s, e, &probe)) != NULL) {
         memory_event_forget(s, event);
+        probe = 0;
+    }
     memory_unlink_entry(s, e);
 }
 

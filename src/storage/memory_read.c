@@ -106,18 +106,14 @@ static int list_entry(struct listing *l, const struct memory_entry *e, rouse_err
     return code < 0 ? code : l->left == 0;
 }
 
-static uint64_t entry_hash(const struct listing *l, const char *name)
-{
-    return memory_any_hash(l->s, l->kind, MEMORY_INDEXES, name);
-}
-
 /* The newest entry of that name in any thread that is older than seq. */
 static const struct memory_entry *next_named(const struct listing *l, const char *name, uint64_t seq)
 {
     const struct memory_entry *best = NULL;
-    struct memory_link *link = memory_table_first(&l->s->entries_any, entry_hash(l, name));
-    for (; link; link = memory_table_next(link)) {
-        const struct memory_entry *e = MEMORY_OF(const struct memory_entry, any, link);
+    const struct memory_entry *e;
+    uint64_t hash = memory_any_hash(l->s, l->kind, MEMORY_INDEXES, name);
+    size_t probe = 0;
+    while ((e = memory_table_next(&l->s->entries_any, hash, &probe)) != NULL) {
         if (e->shelf->kind == l->kind && e->seq < seq && (!best || e->seq > best->seq) && strcmp(e->name, name) == 0)
             best = e;
     }
@@ -170,10 +166,10 @@ static int list_group(struct listing *l, const struct memory_group *group, rouse
 static size_t find_groups(const struct listing *l, enum memory_index which, const char *text,
                           const struct memory_member **fill)
 {
-    size_t count = 0;
-    struct memory_link *link = memory_table_first(&l->s->groups_any, memory_any_hash(l->s, l->kind, which, text));
-    for (; link; link = memory_table_next(link)) {
-        const struct memory_group *group = MEMORY_OF(const struct memory_group, any, link);
+    const struct memory_group *group;
+    uint64_t hash = memory_any_hash(l->s, l->kind, which, text);
+    size_t count = 0, probe = 0;
+    while ((group = memory_table_next(&l->s->groups_any, hash, &probe)) != NULL) {
         if (group->shelf->kind != l->kind || group->which != which || strcmp(group->text, text) != 0)
             continue;
         if (fill)
@@ -293,13 +289,9 @@ int memory_list(void *backend, const char *key, const rouse_query *query, storag
 /* The oldest event behind `after`. Whoever pages gives an id that is still there, or one that was long ago. */
 static const struct memory_event *first_event(const struct memory_store *s, const struct memory_place *place, uint64_t after)
 {
-    const struct memory_event *e = NULL;
-    for (struct memory_link *link = memory_table_first(&s->events, after); link && !e; link = memory_table_next(link)) {
-        const struct memory_event *found = MEMORY_OF(const struct memory_event, link, link);
-        if (found->event.id == after && (!place || found->place == place))
-            e = found;
-    }
-    if (e)
+    size_t probe = 0;
+    const struct memory_event *e = memory_table_next(&s->events, after, &probe);
+    if (e && (!place || e->place == place))
         return place ? e->newer : e->every_newer;
     e = place ? place->oldest_event : s->oldest_event;
     while (e && e->event.id <= after)

@@ -16,13 +16,12 @@ static uint64_t place_hash(const struct memory_store *s, const char *thread, con
 
 struct memory_place *memory_find_place(const struct memory_store *s, const char *thread, const char *run)
 {
-    struct memory_link *link = memory_table_first(&s->places, place_hash(s, thread, run));
-    for (; link; link = memory_table_next(link)) {
-        struct memory_place *place = MEMORY_OF(struct memory_place, link, link);
-        if (strcmp(place->thread, thread) == 0 && strcmp(place->run, run) == 0)
-            return place;
-    }
-    return NULL;
+    uint64_t hash = place_hash(s, thread, run);
+    size_t probe = 0;
+    struct memory_place *place = memory_table_next(&s->places, hash, &probe);
+    while (place && (strcmp(place->thread, thread) != 0 || strcmp(place->run, run) != 0))
+        place = memory_table_next(&s->places, hash, &probe);
+    return place;
 }
 
 struct memory_place *memory_want_place(struct memory_store *s, const char *thread, const char *run)
@@ -39,7 +38,7 @@ struct memory_place *memory_want_place(struct memory_store *s, const char *threa
     memcpy(place->thread, thread, thread_size);
     place->run = memcpy(place->thread + thread_size, run, run_size);
     place->salt = memory_hash(s->seed + ++s->salts, "place");
-    memory_table_add(&s->places, &place->link, place_hash(s, thread, run));
+    memory_table_add(&s->places, place_hash(s, thread, run), place);
     return place;
 }
 
@@ -110,31 +109,38 @@ struct state_slot *memory_slot(const struct memory_shelf *shelf)
 
 struct memory_entry *memory_find_entry(const struct memory_store *s, const struct memory_shelf *shelf, const char *name)
 {
-    struct memory_link *link = memory_table_first(&s->entries, memory_hash(shelf->salt, name));
-    for (; link; link = memory_table_next(link)) {
-        struct memory_entry *entry = MEMORY_OF(struct memory_entry, here, link);
-        if (entry->shelf == shelf && strcmp(entry->name, name) == 0)
+    uint64_t hash = memory_here_hash(s, shelf, MEMORY_INDEXES, name);
+    struct memory_entry *entry, *goes = NULL;
+    size_t probe = 0;
+    while ((entry = memory_table_next(&s->entries, hash, &probe)) != NULL) {
+        if (entry->shelf != shelf || strcmp(entry->name, name) != 0)
+            continue;
+        if (entry->fresh || !(entry->leaving || shelf->clearing))
             return entry;
+        goes = entry;
     }
-    return NULL;
+    return goes;
 }
 
 struct memory_group *memory_find_group(const struct memory_store *s, const struct memory_shelf *shelf, enum memory_index which,
                                        const char *text)
 {
-    struct memory_link *link = memory_table_first(&s->groups, memory_hash(shelf->salt + 1 + which, text));
-    for (; link; link = memory_table_next(link)) {
-        struct memory_group *group = MEMORY_OF(struct memory_group, here, link);
-        if (group->shelf == shelf && group->which == which && strcmp(group->text, text) == 0)
-            return group;
-    }
-    return NULL;
+    uint64_t hash = memory_here_hash(s, shelf, which, text);
+    size_t probe = 0;
+    struct memory_group *group = memory_table_next(&s->groups, hash, &probe);
+    while (group && (group->shelf != shelf || group->which != which || strcmp(group->text, text) != 0))
+        group = memory_table_next(&s->groups, hash, &probe);
+    return group;
+}
+
+uint64_t memory_here_hash(const struct memory_store *s, const struct memory_shelf *shelf, unsigned what, const char *text)
+{
+    return memory_rehash(memory_hash(s->seed, text), shelf->salt + what);
 }
 
 uint64_t memory_any_hash(const struct memory_store *s, const struct memory_kind *kind, unsigned what, const char *text)
 {
-    (void)s;
-    return memory_hash(kind->salt + what, text);
+    return memory_rehash(memory_hash(s->seed, text), kind->salt + what);
 }
 
 /* ---- open and close ---- */
@@ -165,13 +171,11 @@ static void free_entry(struct memory_entry *entry)
 }
 
 /* Calls drop for everything in the table. */
-static void drain(struct memory_table *table, size_t offset, void (*drop)(void *))
+static void drain(struct memory_table *table, void (*drop)(void *))
 {
     for (size_t i = 0; i < table->size; i++) {
-        for (struct memory_link *link = table->buckets[i], *next; link; link = next) {
-            next = link->next;
-            drop((char *)link - offset);
-        }
+        if (table->cells[i].thing)
+            drop(table->cells[i].thing);
     }
     memory_table_done(table);
 }
@@ -195,12 +199,12 @@ static void drop_place(void *place)
 void memory_close(void *backend)
 {
     struct memory_store *s = backend;
-    drain(&s->entries, offsetof(struct memory_entry, here), drop_entry);
-    drain(&s->groups, offsetof(struct memory_group, here), free);
-    drain(&s->events, offsetof(struct memory_event, link), drop_event);
-    drain(&s->messages, offsetof(struct memory_message, link), free);
-    drain(&s->runs, offsetof(struct memory_run, link), free);
-    drain(&s->places, offsetof(struct memory_place, link), drop_place);
+    drain(&s->entries, drop_entry);
+    drain(&s->groups, free);
+    drain(&s->events, drop_event);
+    drain(&s->messages, free);
+    drain(&s->runs, free);
+    drain(&s->places, drop_place);
     memory_table_done(&s->entries_any);
     memory_table_done(&s->groups_any);
     memory_table_done(&s->task_events);
@@ -268,11 +272,9 @@ int memory_check(void *backend, storage_report *report, void *userdata, rouse_er
     bool sound = true, live = true;
     (void)err;
     for (size_t i = 0; i < s->places.size; i++) {
-        for (const struct memory_link *link = s->places.buckets[i]; link; link = link->next) {
-            const struct memory_place *place = (const struct memory_place *)(const void *)link;
-            for (const struct memory_shelf *shelf = place->shelves; shelf; shelf = shelf->next)
-                sound = sound && is_sound(shelf);
-        }
+        const struct memory_place *place = s->places.cells[i].thing;
+        for (const struct memory_shelf *shelf = place ? place->shelves : NULL; shelf; shelf = shelf->next)
+            sound = sound && is_sound(shelf);
     }
     for (const struct memory_kind *kind = s->kinds; kind; kind = kind->next)
         live = live && ptree_is_sound(&kind->live);
