@@ -53,11 +53,12 @@ typedef struct rouse_task_plan {
     const char *input;       /* JSON text, or NULL */
     const char *checkpoint;  /* JSON text: where the next attempt begins; or NULL */
     const char **after;      /* ids it waits for, NULL-terminated, or NULL */
-    rouse_after_if after_if;
     const char **dependents; /* ids that wait for it, or NULL */
     const char *queue;       /* or NULL */
     uint64_t queue_limit;    /* tasks of the queue that may run at once */
+    rouse_after_if after_if;
     bool in_queue;           /* nothing but its queue keeps it from beginning */
+    bool has_progress;
     int64_t priority;        /* within the queue, the highest first */
     uint64_t attempt;        /* 1 for the first; 0 = not begun */
     uint64_t max_attempts;   /* 0 and 1 = no retry */
@@ -67,7 +68,6 @@ typedef struct rouse_task_plan {
     uint64_t every_ms;       /* a series: time between two firings */
     uint64_t fired;          /* firings so far */
     uint64_t timeout_ms, idle_timeout_ms, grace_ms; /* kept for a task that has not begun */
-    bool has_progress;
     rouse_progress progress;
     const char **labels;     /* "key=value", NULL-terminated, or NULL */
     uint64_t depth;          /* tasks above it */
@@ -84,14 +84,14 @@ typedef struct rouse_task_ext {
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
     int exit_code;         /* -1 = did not exit by itself */
     int signal;            /* 0 = none */
-    bool core;             /* the signal left a core dump */
     const char *ended_by;  /* "self", "user", "agent", "deadline", "idle", "parent", "limit", "runtime", or NULL */
     const char *reason;    /* or NULL */
     uint64_t deadline_ms;  /* Unix time, 0 = none */
     const char *ready_when;/* the pattern that means ready, or NULL */
+    const char *reads;     /* "pipe" or "tty": rouse_task_write reaches it; NULL: it has no input */
+    bool core;             /* the signal left a core dump */
     bool ready;
     bool session;          /* ends when its owner process ends */
-    const char *reads;     /* "pipe" or "tty": rouse_task_write reaches it; NULL: it has no input */
     bool has_output;
     rouse_output output;
     uint64_t killed;       /* processes ended by a cancel or at the end */
@@ -108,13 +108,13 @@ typedef struct rouse_task {
     const char *name;            /* or NULL */
     const char *description;
     rouse_status status;
+    bool has_completed_at;
+    bool has_ext;
     const char *error;           /* or NULL */
     const char *result;          /* JSON text, verbatim, or NULL for none; "null" is a result */
     uint64_t created_at_ms;
-    bool has_completed_at;
     uint64_t completed_at_ms;
     rouse_lineage parent;        /* all NULL = empty */
-    bool has_ext;
     rouse_task_ext ext;
 } rouse_task;
 

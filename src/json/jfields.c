@@ -206,12 +206,29 @@ int jfields_decode(const struct jfields *fields, const char *text, size_t len, s
 
 /* ---- copying: one look at the rows finds what there is to copy ---- */
 
-static size_t size_of_strings(const char *const *strings)
+/* How long the list is, with its NULL; adds what its texts take. */
+static size_t measure_strings(const char *const *strings, size_t *size)
 {
-    size_t size = sizeof *strings + alignof(max_align_t);
-    for (; *strings; strings++)
-        size += sizeof *strings + strlen(*strings) + 1;
-    return size;
+    size_t count = 0;
+    for (; strings[count]; count++)
+        *size += strlen(strings[count]) + 1;
+    return count + 1;
+}
+
+static void add_item(struct jfields_owned *o, const struct jfield *row, size_t place, const void *value)
+{
+    if (o->count == JFIELDS_OWNED)
+        o->size = SIZE_MAX / 2; /* a table with too many: nobody gets room for that */
+    if (!value || o->count == JFIELDS_OWNED)
+        return;
+    struct jfields_item *item = &o->items[o->count++];
+    *item = (struct jfields_item){.place = place, .value = value};
+    if (row->type == JFIELD_STRINGS)
+        item->list = measure_strings(value, &item->size);
+    else
+        item->size = strlen(value) + 1;
+    o->lists += item->list;
+    o->size += item->size + item->list * sizeof(char *);
 }
 
 static void gather(const struct jfields *fields, const char *from, size_t offset, struct jfields_owned *o)
@@ -222,74 +239,68 @@ static void gather(const struct jfields *fields, const char *from, size_t offset
         o->part = part;
         o->part_at = offset + fields->part_at;
         o->part_size = part ? fields->part_size : 0;
-        o->size += part ? fields->part_size + alignof(max_align_t) : 0;
+        o->size += o->part_size;
     }
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct jfield *row = &fields->rows[i];
-        bool in_part = row->need == JFIELD_PART, list = row->type == JFIELD_STRINGS;
+    for (const struct jfield *row = fields->rows, *end = row + fields->count; row < end; row++) {
         if (row->type > JFIELD_RAW && row->type != JFIELD_OBJECT)
             continue;
+        bool in_part = row->need == JFIELD_PART;
         if (in_part && !part)
             continue;
         const char *at = (in_part ? part : from) + row->offset;
-        size_t place = in_part ? o->part_base + row->offset : offset + row->offset;
-        if (row->type == JFIELD_OBJECT) {
-            gather(row->object, at, place, o);
-            continue;
-        }
+        size_t place = (in_part ? o->part_base : offset) + row->offset;
         const void *value;
         memcpy(&value, at, sizeof value);
-        if (!value)
-            continue;
-        size_t size = list ? size_of_strings(value) : strlen(value) + 1;
-        if (o->count < JFIELDS_OWNED)
-            o->items[o->count] = (struct jfields_item){.place = place, .size = size, .value = value, .list = list};
-        o->count++;
-        o->size += size;
+        if (row->type == JFIELD_OBJECT)
+            gather(row->object, at, place, o);
+        else
+            add_item(o, row, place, value);
     }
 }
 
 void jfields_gather(const struct jfields *fields, const void *from, size_t size, struct jfields_owned *ret_owned)
 {
-    ret_owned->count = ret_owned->size = ret_owned->part_size = 0;
+    ret_owned->count = ret_owned->size = ret_owned->part_size = ret_owned->lists = 0;
     ret_owned->part = NULL;
     ret_owned->part_base = size;
     gather(fields, from, 0, ret_owned);
 }
 
-static const char **copy_strings(struct arena *arena, const char *const *strings)
+static void *take(char **at, const void *bytes, size_t size)
 {
-    size_t count = 0;
-    while (strings[count])
-        count++;
-    const char **copy = arena_alloc(arena, (count + 1) * sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = arena_text(arena, strings[i], strlen(strings[i]));
-        if (!copy[i])
-            return NULL;
-    }
-    if (copy)
-        copy[count] = NULL;
+    void *copy = memcpy(*at, bytes, size);
+    *at += size;
     return copy;
 }
 
-int jfields_own(const struct jfields_owned *owned, struct arena *arena, void *into)
+/* The pointers at place, their texts at *at. */
+static const char **copy_strings(const char *const *strings, char *place, char **at)
 {
-    char *part = owned->part ? arena_alloc(arena, owned->part_size) : NULL;
-    if ((owned->part && !part) || owned->count > JFIELDS_OWNED)
-        return ROUSE_ENOMEM;
-    if (part) {
+    const char **copy = (const char **)(void *)place;
+    size_t i = 0;
+    for (; strings[i]; i++)
+        copy[i] = take(at, strings[i], strlen(strings[i]) + 1);
+    copy[i] = NULL;
+    return copy;
+}
+
+void jfields_own(const struct jfields_owned *owned, void *room, void *into)
+{
+    char *part = room, *lists = part + owned->part_size, *at = lists + owned->lists * sizeof(char *);
+    if (owned->part) {
         memcpy(part, owned->part, owned->part_size);
         memcpy((char *)into + owned->part_at, &part, sizeof part);
     }
     for (size_t i = 0; i < owned->count; i++) {
         const struct jfields_item *item = &owned->items[i];
-        const void *copy = item->list ? (const void *)copy_strings(arena, item->value)
-                                      : arena_text(arena, item->value, item->size - 1);
-        if (!copy)
-            return ROUSE_ENOMEM;
+        const void *copy;
+        if (item->list) {
+            copy = copy_strings(item->value, lists, &at);
+            lists += item->list * sizeof(char *);
+        } else {
+            copy = take(&at, item->value, item->size);
+        }
         bool in_part = item->place >= owned->part_base;
         memcpy(in_part ? part + (item->place - owned->part_base) : (char *)into + item->place, &copy, sizeof copy);
     }
-    return 0;
 }

@@ -58,14 +58,14 @@ int jfields_decode(const struct jfields *fields, const char *text, size_t len, s
 
 struct jfields_item {
     size_t place; /* of the pointer: in the struct, or behind its end: in the part */
-    size_t size;  /* of a text, with its NUL */
+    size_t size;  /* of its texts, with their NULs */
+    size_t list;  /* JFIELD_STRINGS: pointers in it, with its NULL; else 0 */
     const void *value;
-    bool list; /* JFIELD_STRINGS */
 };
 
 struct jfields_owned {
-    size_t size; /* how much of an arena jfields_own takes, at most */
-    size_t count;
+    size_t size; /* bytes that jfields_own fills */
+    size_t count, lists; /* lists: pointers in all of them */
     const void *part; /* one in all, or NULL */
     size_t part_at, part_size, part_base;
     struct jfields_item items[JFIELDS_OWNED];
@@ -73,9 +73,9 @@ struct jfields_owned {
 
 /* size: of the struct at from, which the result borrows. */
 void jfields_gather(const struct jfields *fields, const void *from, size_t size, struct jfields_owned *ret_owned);
-/* *into is a copy of the bytes of what was gathered: everything it borrows becomes its own, in the arena. 0 or ROUSE_ENOMEM (then
- * *into is undefined). */
-int jfields_own(const struct jfields_owned *owned, struct arena *arena, void *into);
+/* *into is a copy of the bytes of what was gathered: everything it borrows is copied to room, which has owned->size bytes and is
+ * aligned for any type. */
+void jfields_own(const struct jfields_owned *owned, void *room, void *into);
 /* One value, as a row of a table would take it. */
 int jfield_read(const struct jfield *row, struct jslice value, struct arena *arena, void *into, rouse_error *err);
 

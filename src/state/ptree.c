@@ -20,7 +20,7 @@ struct ptree_node {
 struct ptree_item *ptree_item_new(const char *name, uint64_t seq, struct cell *cell)
 {
     size_t size = strlen(name) + 1;
-    struct ptree_item *item = malloc(sizeof *item + size);
+    struct ptree_item *item = malloc(offsetof(struct ptree_item, name) + size);
     if (!item) {
         cell_unref(cell);
         return NULL;
@@ -29,7 +29,6 @@ struct ptree_item *ptree_item_new(const char *name, uint64_t seq, struct cell *c
     item->cell = cell;
     item->owner = NULL;
     item->seq = seq;
-    item->hash = lookup_hash(name);
     memcpy(item->name, name, size);
     return item;
 }
@@ -266,8 +265,7 @@ static struct ptree_node *put(struct ptree_node *n, const struct target *t, stru
 
 void ptree_put(struct ptree *tree, struct ptree_item *item, struct ptree_pool *pool)
 {
-    struct target t = {.place = tree->order == PTREE_BY_SEQ ? item->seq : item->hash,
-                       .name = tree->order == PTREE_BY_SEQ ? NULL : item->name};
+    struct target t = target_of(tree->order, item->seq, item->name);
     size_t items = ptree_count(tree), nodes = pool->count;
     tree->root = put(tree->root, &t, item, pool);
     count_copies(tree, nodes - pool->count - (ptree_count(tree) - items));

@@ -10,11 +10,10 @@
 #include "state/cell.h"
 
 struct ptree_item { /* an entry of a map; immutable once it is in a tree, shared by trees of both orders and by all versions of them */
-    atomic_size_t references;
     struct cell *cell;
     void *owner;   /* whose it is, for who keeps the tree; snapshots do not look */
     uint64_t seq;  /* creation */
-    uint64_t hash; /* of name */
+    atomic_uint references; /* two for each version of the trees at most that nobody shares with another */
     char name[];
 };
 

@@ -12,10 +12,13 @@ struct memory_entry *memory_entry_new(struct memory_store *s, struct memory_shel
     size_t size = strlen(name) + 1;
     if (memory_table_reserve(&s->entries, 1) < 0 || memory_table_reserve(&s->entries_any, 1) < 0)
         return NULL;
-    struct memory_entry *entry = malloc(sizeof *entry + size);
+    struct memory_entry *entry = malloc(offsetof(struct memory_entry, name) + size);
     if (!entry)
         return NULL;
-    *entry = (struct memory_entry){.shelf = shelf, .seq = ++s->seq, .fresh = true};
+    memset(entry, 0, offsetof(struct memory_entry, name));
+    entry->shelf = shelf;
+    entry->seq = ++s->seq;
+    entry->fresh = true;
     memcpy(entry->name, name, size);
     memory_table_add(&s->entries, memory_here_hash(s, shelf, MEMORY_INDEXES, name), entry);
     memory_table_add(&s->entries_any, memory_any_hash(s, shelf->kind, MEMORY_INDEXES, name), entry);

@@ -91,14 +91,25 @@ static void to_retry(rouse_task *task, struct ending *e)
     task->ext.ready = false;
 }
 
+/* That it was begun once, and by whom, is nothing to keep of a task that is over. */
+static bool is_told_by_record(const rouse_task_plan *plan)
+{
+    static const rouse_task_plan none;
+    rouse_task_plan rest = *plan; /* with its padding, which is zero in all that made one; if not, it is kept */
+    rest.owner = NULL;
+    if (rest.max_attempts <= 1)
+        rest.attempt = rest.max_attempts = 0;
+    return memcmp(&rest, &none, sizeof none) == 0;
+}
+
 static void to_end(rouse_task *task, struct ending *e)
 {
     const struct task_end *end = e->end;
     if (end->record)
         *task = *end->record;
-    task->ext.plan = e->has_plan ? &e->plan : NULL;
     e->plan.due_ms = 0;
     e->plan.dependents = NULL;
+    task->ext.plan = e->has_plan && !is_told_by_record(&e->plan) ? &e->plan : NULL;
     task->ext.stage = NULL;
     if (end->record)
         return;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -136,15 +137,14 @@ static const struct jfield record_rows[] = {
 };
 static const struct jfields record_fields = {.rows = record_rows, .count = sizeof record_rows / sizeof *record_rows};
 
-/* more: what its texts take, as far as that is known. */
+/* more: bytes behind it. */
 static struct record *record_new(size_t more)
 {
-    struct arena arena = {0};
-    struct record *r = arena_reserve(&arena, sizeof *r + more) == 0 ? arena_alloc(&arena, sizeof *r) : NULL;
+    struct record *r = malloc(sizeof *r + more);
     if (!r)
         return NULL;
     r->task = (rouse_task){.owner_thread_id = "", .ext = {.exit_code = -1}};
-    r->arena = arena;
+    r->arena = (struct arena){0};
     r->under = NULL;
     atomic_init(&r->references, 1);
     return r;
@@ -162,10 +162,9 @@ void rouse_task_free(rouse_task *task)
     struct record *r = (struct record *)(void *)task;
     if (!r || atomic_fetch_sub_explicit(&r->references, 1, memory_order_acq_rel) > 1)
         return;
-    struct arena arena = r->arena; /* which holds the record itself */
-    rouse_task *under = r->under;
-    arena_done(&arena);
-    rouse_task_free(under); /* which is over none */
+    arena_done(&r->arena);
+    rouse_task_free(r->under); /* which is over none */
+    free(r);
 }
 
 rouse_task *record_over(rouse_task *task)
@@ -186,18 +185,17 @@ rouse_task *rouse_task_copy(const rouse_task *task)
     if (!r)
         return NULL;
     r->task = *task;
-    if (jfields_own(&owned, &r->arena, &r->task) < 0) {
-        rouse_task_free(&r->task);
-        return NULL;
-    }
+    jfields_own(&owned, r + 1, &r->task);
     return &r->task;
 }
 
 static int decode(const struct jfields *fields, const char *json, size_t len, rouse_task **ret_task, rouse_error *err)
 {
-    struct record *r = record_new(len);
-    if (!r)
+    struct record *r = record_new(0);
+    if (!r || arena_reserve(&r->arena, len) < 0) {
+        free(r);
         return rouse_fail_memory(err);
+    }
     int code = jfields_decode(fields, json, len, &r->arena, &r->task, err);
     if (code < 0) {
         rouse_task_free(&r->task);

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "support/check.h"
 
 #include "json/jfields.h"
@@ -147,15 +149,16 @@ static void test_strict(void **state)
 static void test_copy(void **state)
 {
     (void)state;
-    struct arena first = {0}, second = {0};
+    struct arena first = {0};
     struct outer o;
     assert_works(decode("{\"text\":\"t\",\"words\":[\"a\"],\"raw\":[1],\"colour\":\"red\",\"inner\":{\"word\":\"w\"}}",
                         &first, &o, &err));
     struct outer copy = o;
     struct jfields_owned owned;
     jfields_gather(&fields, &o, sizeof o, &owned);
-    assert_int_equal(arena_reserve(&second, owned.size), 0);
-    assert_int_equal(jfields_own(&owned, &second, &copy), 0);
+    void *room = malloc(owned.size);
+    assert_non_null(room);
+    jfields_own(&owned, room, &copy);
     assert_ptr_not_equal(copy.text, o.text);
     arena_done(&first);
     assert_string_equal(copy.text, "t");
@@ -163,7 +166,7 @@ static void test_copy(void **state)
     assert_null(copy.words[1]);
     assert_string_equal(copy.raw, "[1]");
     assert_string_equal(copy.inner.word, "w");
-    arena_done(&second);
+    free(room);
 }
 
 int main(void)
