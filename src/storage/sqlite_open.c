@@ -71,7 +71,17 @@ static int fail_path(struct sqlite_store *s, int reason, const char *what, rouse
     return rouse_fail_errno(err, ROUSE_ESTORE, reason, "cannot %s store '%s'", what, s->shown);
 }
 
-/* Is there a database? 1, 0 (also when it is a file of no bytes: that one is taken), or an error when the way is barred. */
+/* The directory of tasks is made when the database is there. */
+static bool has_tasks(const struct sqlite_store *s)
+{
+    char *tasks = storage_path(s->directory, "tasks");
+    bool there = tasks && access(tasks, F_OK) == 0;
+    free(tasks);
+    return there;
+}
+
+/* Is there a database? 1, 0, or an error when the way is barred. A file of no bytes (and, for SQLite, of one) is what a creation
+ * that was killed left, unless there are tasks beside it. */
 static int look(struct sqlite_store *s, const char *database, rouse_error *err)
 {
     struct stat st;
@@ -79,6 +89,8 @@ static int look(struct sqlite_store *s, const char *database, rouse_error *err)
         return rouse_fail(err, ROUSE_ESTORE, "'%s' is not a directory; a store is a directory, name one", s->shown);
     if (stat(database, &st) == 0 && !S_ISREG(st.st_mode))
         return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is not a file; name another store", s->shown);
+    if (stat(database, &st) == 0 && st.st_size <= 1 && has_tasks(s))
+        return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is empty, but was not: move the store away, or bring back a copy of it", s->shown);
     if (stat(database, &st) == 0)
         return st.st_size > 0;
     return errno == ENOENT ? 0 : fail_path(s, errno, "open", err);
