@@ -57,21 +57,6 @@ static int read_filter(const struct cli *cli, const struct ls_options *o, rouse_
     return cli_misuse(cli, err, "--status '%.40s' is none of running, completed, failed, cancelled", o->status);
 }
 
-/* For people: what fits in a column. */
-static const char *short_outcome(const rouse_task *task, char out[64])
-{
-    const char *base = rouse_status_text(task->status);
-    if (task->status == ROUSE_RUNNING && task->has_ext && task->ext.ready)
-        base = "ready";
-    if (task->status == ROUSE_FAILED && task->has_ext && task->ext.signal > 0)
-        snprintf(out, 64, "%s (signal %d)", base, task->ext.signal);
-    else if (task->status == ROUSE_FAILED && task->has_ext && task->ext.exit_code > 0)
-        snprintf(out, 64, "%s (%d)", base, task->ext.exit_code);
-    else
-        snprintf(out, 64, "%s", base);
-    return out;
-}
-
 static const char *age(const struct cli *cli, const rouse_task *task, char out[TEXT_SMALL])
 {
     uint64_t now = cli_now(cli);
@@ -81,9 +66,9 @@ static const char *age(const struct cli *cli, const rouse_task *task, char out[T
 static int add_for_people(const struct cli *cli, struct table *table, const rouse_task *task, size_t depth, bool with_thread,
                           rouse_error *err)
 {
-    char outcome[64], span[TEXT_SMALL], id[128];
+    char outcome[TASK_STATUS], span[TEXT_SMALL], id[128];
     snprintf(id, sizeof id, "%*s%s", (int)(depth < 20 ? depth * 2 : 40), "", task->task_id);
-    const char *cells[TABLE_COLUMNS] = {id, task->name ? task->name : "-", short_outcome(task, outcome), age(cli, task, span)};
+    const char *cells[TABLE_COLUMNS] = {id, task->name ? task->name : "-", task_short_status(task, outcome), age(cli, task, span)};
     size_t n = 4;
     if (with_thread)
         cells[n++] = task->owner_thread_id;

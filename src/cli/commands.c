@@ -7,6 +7,7 @@ const struct command *const cli_commands[] = {
     &cmd_run,
     &cmd_ensure,
     &cmd_ls,
+    &cmd_top,
     &cmd_show,
     &cmd_logs,
     &cmd_wait,

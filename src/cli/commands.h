@@ -20,6 +20,7 @@ extern const struct command cmd_reap;
 extern const struct command cmd_run;
 extern const struct command cmd_send;
 extern const struct command cmd_show;
+extern const struct command cmd_top;
 extern const struct command cmd_view;
 extern const struct command cmd_wait;
 extern const struct command cmd_write;

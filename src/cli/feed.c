@@ -101,7 +101,7 @@ static int begin(struct feed *f, bool has_tty, rouse_error *err)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch standard input");
     int code = open_own(f, err);
     if (code == 0 && has_tty && isatty(STDIN_FILENO)) {
-        code = terminal_make_raw(&f->terminal, err);
+        code = terminal_make_raw(&f->terminal, NULL, err);
         f->raw = code == 0;
         if (code == 0)
             code = watch_size(f, err);

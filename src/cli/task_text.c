@@ -50,6 +50,36 @@ void task_add_outcome(struct buf *out, const rouse_task *task)
         buf_addf(out, ": %s", task->ext.reason);
 }
 
+static const char *running_word(const rouse_task *task)
+{
+    const char *stage = task->has_ext ? task->ext.stage : NULL;
+    if (stage && strcmp(stage, "waiting_input") == 0)
+        return "needs input";
+    if (stage && strcmp(stage, "running") != 0)
+        return stage;
+    return task->has_ext && task->ext.ready ? "ready" : "running";
+}
+
+static unsigned percent(const rouse_progress *progress)
+{
+    return progress->done < progress->total ? (unsigned)((double)progress->done / (double)progress->total * 100) : 100;
+}
+
+const char *task_short_status(const rouse_task *task, char out[TASK_STATUS])
+{
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    const char *base = task->status == ROUSE_RUNNING ? running_word(task) : rouse_status_text(task->status);
+    if (task->status == ROUSE_FAILED && task->has_ext && task->ext.signal > 0)
+        snprintf(out, TASK_STATUS, "%s (signal %d)", base, task->ext.signal);
+    else if (task->status == ROUSE_FAILED && task->has_ext && task->ext.exit_code > 0)
+        snprintf(out, TASK_STATUS, "%s (%d)", base, task->ext.exit_code);
+    else if (task->status == ROUSE_RUNNING && plan && plan->has_progress && plan->progress.total > 0)
+        snprintf(out, TASK_STATUS, "%s %u%%", base, percent(&plan->progress));
+    else
+        snprintf(out, TASK_STATUS, "%s", base);
+    return out;
+}
+
 void task_add_label(struct buf *out, const rouse_task *task)
 {
     buf_adds(out, task->task_id);

@@ -10,6 +10,9 @@
 int task_exit_status(const rouse_task *task);
 /* "running", "ready", "completed", "failed: exit status 7", "cancelled by user: reason". */
 void task_add_outcome(struct buf *out, const rouse_task *task);
+#define TASK_STATUS 64
+/* For people, what fits in a column: "running", "ready", "needs input", "queued", "running 40%", "failed (7)". Fills out. */
+const char *task_short_status(const rouse_task *task, char out[TASK_STATUS]);
 /* "bg_3", or "bg_3 build" when it has a name. */
 void task_add_label(struct buf *out, const rouse_task *task);
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
@@ -93,18 +94,23 @@ static void guard(const struct terminal_state *state, int held)
     sigfillset(&all); /* also SIGTTOU: it may be in the background by then */
     sigprocmask(SIG_BLOCK, &all, NULL);
     setpgid(0, 0); /* nobody else's kill reaches it */
-    dup2(held, STDOUT_FILENO);
-    close_range(STDERR_FILENO, ~0u, 0);
-    while (read(STDOUT_FILENO, &byte, 1) < 0 && errno == EINTR)
+    dup2(held, STDERR_FILENO);
+    close_range(STDERR_FILENO + 1, ~0u, 0);
+    if (!state->farewell)
+        close(STDOUT_FILENO); /* its reader waits for nobody but the program */
+    while (read(STDERR_FILENO, &byte, 1) < 0 && errno == EINTR)
         ;
     tcsetattr(STDIN_FILENO, TCSANOW, &state->before);
+    if (state->farewell)
+        fd_write_all(STDOUT_FILENO, state->farewell, strlen(state->farewell));
     _exit(0);
 }
 
-int terminal_make_raw(struct terminal_state *state, rouse_error *err)
+int terminal_make_raw(struct terminal_state *state, const char *farewell, rouse_error *err)
 {
     int ends[2];
     struct termios raw;
+    state->farewell = farewell;
     if (tcgetattr(STDIN_FILENO, &state->before) != 0 || pipe2(ends, O_CLOEXEC) != 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot use the terminal");
     fflush(NULL);
@@ -133,24 +139,27 @@ void terminal_restore(struct terminal_state *state)
         ;
 }
 
-int signals_open(bool with_term, int *ret_fd, rouse_error *err)
+int signals_watch(const int *wanted, size_t count, int *ret_fd, rouse_error *err)
 {
-    const int wanted[] = {SIGINT, with_term ? SIGTERM : SIGINT};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct sigaction now;
         /* Blocked signals reach a signalfd even when they are ignored, as a shell makes them for `cmd &`. */
         if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaddset(&set, wanted[i]);
     }
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for Ctrl-C");
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     if (fd < 0)
-        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for Ctrl-C");
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for signals");
     *ret_fd = fd;
     return 0;
+}
+
+int signals_open(bool with_term, int *ret_fd, rouse_error *err)
+{
+    const int wanted[] = {SIGINT, SIGTERM};
+    return signals_watch(wanted, with_term ? 2 : 1, ret_fd, err);
 }
 
 bool signals_came(int fd)

@@ -32,12 +32,16 @@ struct terminal_state {
     struct termios before;
     int guard;       /* held open as long as the terminal is ours */
     pid_t guardian;  /* gives it back when this program dies */
+    const char *farewell; /* what undoes what was drawn, for standard output; or NULL. Borrowed */
 };
 /* Standard input as it is typed: no lines, no echo, no signals. However this program ends, also by SIGKILL, the terminal is as it
- * was. Call before there are threads. ROUSE_EIO. */
-int terminal_make_raw(struct terminal_state *state, rouse_error *err);
+ * was, and has been sent the farewell. Call before there are threads. ROUSE_EIO. */
+int terminal_make_raw(struct terminal_state *state, const char *farewell, rouse_error *err);
 void terminal_restore(struct terminal_state *state);
 
+/* Signals as a descriptor to read signalfd_siginfo from (close): blocks them for this process, except those that are ignored.
+ * ROUSE_EIO. */
+int signals_watch(const int *wanted, size_t count, int *ret_fd, rouse_error *err);
 /* Ctrl-C as a descriptor. Blocks SIGINT (unless it is ignored) for this process, and with_term also SIGTERM; *ret_fd is
  * readable once one came (close). ROUSE_EIO. */
 int signals_open(bool with_term, int *ret_fd, rouse_error *err);

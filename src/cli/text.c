@@ -125,6 +125,19 @@ const char *text_span(uint64_t ms, char out[TEXT_SMALL])
     return out;
 }
 
+const char *text_age(uint64_t ms, char out[TEXT_SMALL], uint64_t *ret_change_ms)
+{
+    uint64_t step = ms < 60000 ? 1000 : ms < 86400000 ? 60000 : 3600000;
+    *ret_change_ms = step - ms % step;
+    if (ms < 60000)
+        snprintf(out, TEXT_SMALL, "%llus", (unsigned long long)(ms / 1000));
+    else if (ms < 3600000)
+        snprintf(out, TEXT_SMALL, "%llum", (unsigned long long)(ms / 60000));
+    else
+        text_span(ms, out);
+    return out;
+}
+
 const char *text_size(uint64_t bytes, char out[TEXT_SMALL])
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};

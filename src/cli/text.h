@@ -19,6 +19,8 @@ int text_read_signal(const char *text, int *ret_signal, rouse_error *err);
 #define TEXT_SMALL 32
 /* "0.3s", "12s", "5m 10s", "3h 2m", "2d 4h". Fills out. */
 const char *text_span(uint64_t ms, char out[TEXT_SMALL]);
+/* The same in one unit or two that change rarely: "12s", "5m", "3h 2m", "2d 4h". *ret_change_ms: how long it stays so. */
+const char *text_age(uint64_t ms, char out[TEXT_SMALL], uint64_t *ret_change_ms);
 /* "812 bytes", "3.1 KiB". Fills out. */
 const char *text_size(uint64_t bytes, char out[TEXT_SMALL]);
 /* Columns that printable UTF-8 takes on a terminal. */
