@@ -87,7 +87,8 @@ static int print(struct cli *cli, const struct logs_options *o, const rouse_task
 {
     rouse_task *ended = NULL;
     rouse_output output = {0};
-    struct follow f = {.cli = cli, .id = task->task_id, .write = write_piece, .userdata = w};
+    struct follow f = {.cli = cli, .id = task->task_id, .write = write_piece, .userdata = w,
+                       .shows_progress = true};
     int code = find_start(cli, o, task->task_id, &f.offset, err);
     uint64_t first = f.offset;
     if (code == 0)

@@ -233,7 +233,8 @@ static int attend(struct cli *cli, const rouse_task *started, bool json, int sig
     if (code == 0)
         code = open_interrupt(signals, feed, &interrupt, err);
     struct follow follow = {
-        .cli = cli, .id = started->task_id, .interrupt = interrupt, .write = json ? write_nothing : write_through};
+        .cli = cli, .id = started->task_id, .interrupt = interrupt, .write = json ? write_nothing : write_through,
+        .shows_progress = !feed_is_raw(feed)};
     if (code == 0)
         code = follow_to_end(&follow, &ended, err);
     bool was_raw = feed_is_raw(feed);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -280,6 +281,9 @@ static int stop(struct loop *l, rouse_error *err)
     raise(SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &set, NULL); /* stops here, until SIGCONT */
     sigprocmask(SIG_BLOCK, &set, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCONT);
+    sigtimedwait(&set, NULL, &(struct timespec){0}); /* that one is dealt with */
     return screen_open(&l->top->screen, err);
 }
 

@@ -1,12 +1,17 @@
 /* rouse wait: sleeps until tasks have ended or are ready. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
-#include "base/utf8.h"
+
+#define SHOWN 4 /* tasks whose progress may fit on a line */
 
 struct wait_options {
     struct common common;
@@ -110,6 +115,104 @@ static int status_of(const rouse_task_list *list, bool one)
     return 0;
 }
 
+/* ---- on a terminal: how far they are, meanwhile ---- */
+
+struct watched {
+    rouse_task **tasks; /* what the operands mean now: a name may mean another task later */
+    const char **ids;
+    size_t count;
+};
+
+static void watched_done(struct watched *w)
+{
+    for (size_t i = 0; w->tasks && i < w->count; i++)
+        rouse_task_free(w->tasks[i]);
+    free(w->tasks);
+    free(w->ids);
+}
+
+static int watched_find(struct cli *cli, struct watched *w, rouse_error *err)
+{
+    rouse_task_list *list = NULL;
+    const rouse_task_filter filter = {.thread = cli->thread, .running_only = true};
+    int code = cli->count == 0 ? rouse_task_list_get(cli->manager, &filter, &list, err) : 0;
+    if (code < 0)
+        return code;
+    w->count = list ? rouse_task_list_count(list) : cli->count;
+    w->tasks = calloc(w->count + 1, sizeof(rouse_task *));
+    w->ids = calloc(w->count + 1, sizeof *w->ids);
+    code = w->tasks && w->ids ? 0 : rouse_fail_memory(err);
+    for (size_t i = 0; code == 0 && i < w->count; i++) {
+        if (!list)
+            code = rouse_task_get(cli->manager, cli->thread, cli->operands[i], &w->tasks[i], err);
+        else if (!(w->tasks[i] = rouse_task_copy(rouse_task_list_at(list, i))))
+            code = rouse_fail_memory(err);
+        if (code == 0)
+            w->ids[i] = w->tasks[i]->task_id;
+    }
+    rouse_task_list_free(list);
+    return code;
+}
+
+/* Those of the first few that have told how far they are. */
+static void show_progress(struct cli *cli, struct progress *progress, const struct watched *w)
+{
+    struct buf line = BUF_INIT(0);
+    rouse_store_bell_clear(progress->bell);
+    for (size_t i = 0; i < w->count && i < SHOWN; i++) {
+        rouse_task *task;
+        if (rouse_task_get(cli->manager, NULL, w->ids[i], &task, NULL) < 0)
+            continue;
+        size_t before = line.len;
+        if (before > 0)
+            buf_adds(&line, "  ");
+        if (!progress_add(&line, task) && before > 0)
+            line.data[line.len = before] = '\0';
+        rouse_task_free(task);
+    }
+    progress_show(progress, &line);
+    buf_done(&line);
+}
+
+static int wait_watched(struct cli *cli, rouse_wait wait, struct progress *progress, const struct watched *w,
+                        rouse_task_list **ret_list, rouse_error *err)
+{
+    const rouse_platform *platform = rouse_store_platform(cli->store);
+    uint64_t end = platform->mono_ms(platform->userdata) + wait.timeout_ms;
+    int code;
+    if (w->count > 0) {
+        wait.ids = w->ids;
+        wait.count = w->count;
+    }
+    wait.wake_fd = progress->bell;
+    do {
+        show_progress(cli, progress, w);
+        uint64_t now = platform->mono_ms(platform->userdata);
+        wait.timeout_ms = end > now ? end - now : 0;
+        code = rouse_task_wait(cli->manager, &wait, ret_list, err);
+    } while (code == ROUSE_EINTERRUPTED);
+    progress_hide(progress);
+    return code;
+}
+
+/* Only where being woken changes nothing about what is waited for. */
+static int wait_for(struct cli *cli, const rouse_wait *wait, rouse_task_list **ret_list, rouse_error *err)
+{
+    bool can_show = wait->until == ROUSE_UNTIL_ENDED || wait->until == ROUSE_UNTIL_READY;
+    struct progress progress = PROGRESS_NONE;
+    struct watched watched = {0};
+    if (can_show)
+        progress_open(&progress, cli->store);
+    int code = progress.bell >= 0 ? watched_find(cli, &watched, err) : 0;
+    if (code == 0 && progress.bell >= 0 && watched.count <= LIMIT_TASKS_PER_CALL)
+        code = wait_watched(cli, *wait, &progress, &watched, ret_list, err);
+    else if (code == 0)
+        code = rouse_task_wait(cli->manager, wait, ret_list, err);
+    progress_close(&progress);
+    watched_done(&watched);
+    return code;
+}
+
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     rouse_wait wait;
@@ -120,7 +223,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     if (code < 0)
         return code;
     wait.thread = cli->thread;
-    code = rouse_task_wait(cli->manager, &wait, &list, err);
+    code = wait_for(cli, &wait, &list, err);
     bool timed_out = code == ROUSE_ETIMEOUT;
     if (code < 0 && !timed_out)
         return code;

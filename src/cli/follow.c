@@ -21,8 +21,9 @@ struct watch {
     int wake;    /* epoll: changes or interrupt */
 };
 
-static void say_gone(uint64_t bytes)
+static void say_gone(struct follow *follow, uint64_t bytes)
 {
+    progress_hide(&follow->progress);
     fflush(stdout);
     fprintf(stderr, "rouse: %llu bytes of output were not kept\n", (unsigned long long)bytes);
 }
@@ -32,7 +33,7 @@ int follow_finish(struct follow *follow, rouse_error *err)
     rouse_output output;
     int code = follow_drain(follow, err);
     if (code == 0 && rouse_task_output(follow->cli->manager, follow->id, &output, NULL) == 0 && output.size > follow->offset) {
-        say_gone(output.size - follow->offset);
+        say_gone(follow, output.size - follow->offset);
         follow->offset = output.size;
     }
     return code;
@@ -47,9 +48,11 @@ int follow_drain(struct follow *follow, rouse_error *err)
         if (n <= 0)
             return n;
         if (offset > follow->offset)
-            say_gone(offset - follow->offset);
+            say_gone(follow, offset - follow->offset);
         follow->offset = offset + (uint64_t)n;
+        progress_hide(&follow->progress);
         int code = follow->write(block, (size_t)n, follow->userdata, err);
+        progress_printed(&follow->progress, block, (size_t)n);
         if (code < 0)
             return code;
     }
@@ -72,7 +75,8 @@ static int watch_open(struct watch *w, rouse_error *err)
     /* A task without a directory writes nothing any more: then there is only its end to wait for. */
     if (inotify_add_watch(w->changes, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0 && errno != ENOENT)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch '%.120s'", path);
-    bool ok = watch_fd(w->wake, w->changes) == 0 && (w->follow->interrupt <= 0 || watch_fd(w->wake, w->follow->interrupt) == 0);
+    bool ok = watch_fd(w->wake, w->changes) == 0 && (w->follow->interrupt <= 0 || watch_fd(w->wake, w->follow->interrupt) == 0) &&
+              (w->follow->progress.bell < 0 || watch_fd(w->wake, w->follow->progress.bell) == 0);
     return ok ? 0 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for output");
 }
 
@@ -91,6 +95,8 @@ static int drain_to_lull(struct watch *w, rouse_error *err)
     do {
         clear(w->changes);
         code = follow_drain(w->follow, err);
+        if (code == 0)
+            progress_look(&w->follow->progress, w->follow->cli->manager, w->follow->id);
         if (code == 0 && w->follow->interrupt > 0 && signals_came(w->follow->interrupt))
             code = rouse_fail(err, ROUSE_EINTERRUPTED, "interrupted");
     } while (code == 0 && poll(&p, 1, LULL_MS) > 0);
@@ -130,9 +136,13 @@ static int run_watch(struct watch *w, rouse_task **ret_task, rouse_error *err)
 int follow_to_end(struct follow *follow, rouse_task **ret_task, rouse_error *err)
 {
     struct watch w = {.follow = follow, .changes = -1, .wake = -1};
+    follow->progress = PROGRESS_NONE;
+    if (follow->shows_progress)
+        progress_open(&follow->progress, follow->cli->store);
     int code = watch_open(&w, err);
     if (code == 0)
         code = run_watch(&w, ret_task, err);
+    progress_close(&follow->progress);
     fd_close(&w.changes);
     fd_close(&w.wake);
     return code;

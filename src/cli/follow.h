@@ -2,13 +2,15 @@
 #ifndef CLI_FOLLOW_H
 #define CLI_FOLLOW_H
 
-#include "cli/cli.h"
+#include "cli/progress.h"
 
 struct follow {
     struct cli *cli;
     const char *id;
     uint64_t offset; /* of the next byte to hand over */
     int interrupt;   /* a descriptor that becomes readable when to stop; 0 = none */
+    bool shows_progress; /* of the task, on a terminal, while following */
+    struct progress progress; /* follow_to_end's own */
     int (*write)(const char *bytes, size_t len, void *userdata, rouse_error *err);
     void *userdata;
 };

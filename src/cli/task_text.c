@@ -60,7 +60,7 @@ static const char *running_word(const rouse_task *task)
     return task->has_ext && task->ext.ready ? "ready" : "running";
 }
 
-static unsigned percent(const rouse_progress *progress)
+unsigned task_percent(const rouse_progress *progress)
 {
     return progress->done < progress->total ? (unsigned)((double)progress->done / (double)progress->total * 100) : 100;
 }
@@ -74,7 +74,7 @@ const char *task_short_status(const rouse_task *task, char out[TASK_STATUS])
     else if (task->status == ROUSE_FAILED && task->has_ext && task->ext.exit_code > 0)
         snprintf(out, TASK_STATUS, "%s (%d)", base, task->ext.exit_code);
     else if (task->status == ROUSE_RUNNING && plan && plan->has_progress && plan->progress.total > 0)
-        snprintf(out, TASK_STATUS, "%s %u%%", base, percent(&plan->progress));
+        snprintf(out, TASK_STATUS, "%s %u%%", base, task_percent(&plan->progress));
     else
         snprintf(out, TASK_STATUS, "%s", base);
     return out;

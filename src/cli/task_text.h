@@ -13,6 +13,8 @@ void task_add_outcome(struct buf *out, const rouse_task *task);
 #define TASK_STATUS 64
 /* For people, what fits in a column: "running", "ready", "needs input", "queued", "running 40%", "failed (7)". Fills out. */
 const char *task_short_status(const rouse_task *task, char out[TASK_STATUS]);
+/* 0 to 100; the total must not be 0. */
+unsigned task_percent(const rouse_progress *progress);
 /* "bg_3", or "bg_3 build" when it has a name. */
 void task_add_label(struct buf *out, const rouse_task *task);
 

@@ -135,9 +135,9 @@ def wait_for_end(pidfd, seconds):
 
 
 class Terminal:
-    """rouse on a terminal of its own."""
+    """rouse, or another program, on a terminal of its own."""
 
-    def __init__(self, place, *args, env={}, columns=80):
+    def __init__(self, place, *args, env={}, columns=80, rows=24, program=ROUSE):
         self.seen = b''
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -145,9 +145,9 @@ class Terminal:
                 import fcntl
                 import struct
                 import termios
-                fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+                fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
                 os.chdir(place.dir)
-                os.execve(ROUSE, [ROUSE, *args], dict(place.environment(env), TERM='xterm'))
+                os.execve(program, [program, *args], place.environment(dict({'TERM': 'xterm'}, **env)))
             finally:
                 os._exit(99)
 
@@ -168,6 +168,12 @@ class Terminal:
 
     def type(self, text):
         os.write(self.fd, text.encode())
+
+    def resize(self, rows, columns):
+        import fcntl
+        import struct
+        import termios
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
     def end(self):
         """(exit status, all that was shown); -N when ended by signal N."""
