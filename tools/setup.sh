@@ -2,7 +2,7 @@
 # Installs what rouse needs and this machine lacks: nothing when nothing is missing.
 #
 #   setup.sh build | demo | bench | check    what is needed to build, to run the demo, to measure, to run all checks
-#   setup.sh mock                    only the mock model server of the tests, from npm
+#   setup.sh mock                    only what the tests need from npm: a mock model server, koffi
 #   setup.sh missing SET             installs nothing; one line and status 1 when something is missing
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -151,7 +151,7 @@ ensure_mock() {
     cd tests/npm || fail "this is not a whole checkout: tests/npm is missing"
     [ node_modules/.package-lock.json -nt package-lock.json ] && return
     have npm || fail "npm is missing: run tools/setup.sh check"
-    say "installing the mock model server of the tests with npm"
+    say "installing what the tests need from npm: a mock model server, koffi"
     log=$(mktemp "${TMPDIR:-/tmp}/rouse-setup.XXXXXX") || fail "cannot write to ${TMPDIR:-/tmp}"
     if ! npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
         --fetch-retries=1 --fetch-timeout=60000 </dev/null >"$log" 2>&1; then

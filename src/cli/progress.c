@@ -57,7 +57,8 @@ bool progress_add(struct buf *out, const rouse_task *task)
     if (task->status != ROUSE_RUNNING || !plan || !plan->has_progress)
         return false;
     task_add_label(out, task);
-    buf_addc(out, ' ');
+    if (plan->progress.total > 0 || plan->progress.done > 0)
+        buf_addc(out, ' ');
     if (plan->progress.total > 0)
         add_bar(out, &plan->progress);
     else if (plan->progress.done > 0)
