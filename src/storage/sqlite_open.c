@@ -90,7 +90,8 @@ static int look(struct sqlite_store *s, const char *database, rouse_error *err)
     if (stat(database, &st) == 0 && !S_ISREG(st.st_mode))
         return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is not a file; name another store", s->shown);
     if (stat(database, &st) == 0 && st.st_size <= 1 && has_tasks(s))
-        return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is empty, but was not: move the store away, or bring back a copy of it", s->shown);
+        return rouse_fail(err, ROUSE_ESTORE, "'%s/rouse.db' is empty, but was not: move the store away, or bring back a copy of it",
+                          s->shown);
     if (stat(database, &st) == 0)
         return st.st_size > 0;
     return errno == ENOENT ? 0 : fail_path(s, errno, "open", err);

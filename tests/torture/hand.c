@@ -1,7 +1,8 @@
 /* One of several processes at a store, for test_hands: hand DIR SEED
  * Uses the manager as agents do: starts tasks, also under names that others want, ensures them, ends, cancels and waits for those of
  * anybody, sends messages, forgets what is over, and is killed in the middle. What was acknowledged is printed, one a line:
- * "s <id>" a start, "e <id>" an end by this one, "c <id>" a cancelled process, which several may have ended together. Status 1 and a line on standard error when something is not as it must be. */
+ * "s <id>" a start, "e <id>" an end by this one, "c <id>" a cancelled process, which several may have ended together. Status 1 and a
+ * line on standard error when something is not as it must be. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
