@@ -10,6 +10,7 @@
 static int echo(rouse_call *call, const char *input, void *userdata)
 {
     (void)userdata;
+    assert_false(rouse_call_is_cancelled(call));
     return rouse_call_result(call, input ? input : "null", NULL);
 }
 
