@@ -146,6 +146,7 @@ typedef struct rouse_query {  /* entries of one THREAD-scoped MAP key; zero mean
     const char *name;         /* with this indexed name */
     const char *parent;       /* with this indexed parent */
     const char *run;          /* with this indexed run */
+    const char *queue;        /* live entries of this queue; with live_only */
     bool live_only;
     bool finished_only;
     const char *before;       /* only entries created before this one (a page's cursor) */
@@ -171,8 +172,9 @@ typedef struct rouse_overview { /* of the live entries of a thread, at one insta
     rouse_rows *newest;         /* newest first */
     rouse_rows *oldest;         /* oldest first */
 } rouse_overview;
-/* The ends of what a list of the live entries would say; what it costs does not depend on how many there are. key: a THREAD-scoped
- * MAP. Fills fill, to be emptied with rouse_overview_done. The errors of rouse_store_list. */
+/* The ends of what a list of the live entries would say; what it costs does not depend on how many there are. thread NULL: only live,
+ * that of all threads, is told, at the cost of the number of threads; ends may be NULL. key: a THREAD-scoped MAP. Fills fill, to be
+ * emptied with rouse_overview_done. The errors of rouse_store_list. */
 ROUSE_API int rouse_store_overview(rouse_store *store, const rouse_key *key, const char *thread, const rouse_ends *ends,
                                    rouse_overview *fill, rouse_error *err);
 ROUSE_API void rouse_overview_done(rouse_overview *overview);

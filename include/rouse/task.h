@@ -162,10 +162,13 @@ typedef struct rouse_manager rouse_manager;
 /* How many tasks may run at once (those that wait included). A start beyond one of them is ROUSE_ELIMIT with a message that says
  * which, and how to raise it. Counted before the commit: starts at the same instant may pass a limit by their number. */
 typedef struct rouse_limits {    /* zero means default */
-    uint64_t per_thread;         /* none: a program may start as many as it likes. At most 10000 */
+    uint64_t per_thread;         /* none: a program may start as many as it likes */
     uint64_t per_thread_of_calls;/* of a thread, when a tool call asks (spec.parent.call_id): 256 */
     uint64_t per_parent;         /* children of one task: 1000 */
     uint64_t depth;              /* tasks above one: 16 */
+    uint64_t per_tree;           /* below one task, all levels together, from the second on: 5000. Walked through at each start there */
+    uint64_t per_store;          /* of all threads: none. Costs each start the number of threads */
+    uint64_t per_queue;          /* that run or wait in one queue: none, at most 10000. Costs each start into it the number of them */
 } rouse_limits;
 
 typedef struct rouse_manager_options { /* zero means default */
@@ -302,8 +305,13 @@ typedef struct rouse_task_filter { /* zero means any */
     bool by_status;
     rouse_status status;           /* with by_status */
     const char *parent;            /* direct children of this task */
-    const char *before;            /* only tasks created before this id */
-    size_t limit;
+    const char *before;            /* a page's cursor: only tasks created before this id. A page stays what it is while others are
+                                      started; ROUSE_ENOTFOUND when the task was forgotten meanwhile */
+    size_t limit;                  /* default and maximum 10000 */
+    const char *tree;              /* this task and all below it; at most 10000 */
+    const char *queue;
+    const char *label;             /* "key=value", or "key" with any value */
+    uint64_t since_ms, until_ms;   /* created at or after, and before; Unix time */
 } rouse_task_filter;
 /* Newest first. Returns rouse_task_list_free. */
 ROUSE_API int rouse_task_list_get(rouse_manager *manager, const rouse_task_filter *filter, rouse_task_list **ret_list,
@@ -311,6 +319,24 @@ ROUSE_API int rouse_task_list_get(rouse_manager *manager, const rouse_task_filte
 ROUSE_API size_t rouse_task_list_count(const rouse_task_list *list);
 ROUSE_API const rouse_task *rouse_task_list_at(const rouse_task_list *list, size_t i); /* Borrowed until free */
 ROUSE_API void rouse_task_list_free(rouse_task_list *list);
+typedef struct rouse_queue_stats {
+    char name[65];
+    uint64_t running, waiting;
+} rouse_queue_stats;
+typedef struct rouse_stats {
+    uint64_t running;           /* all that have not ended, of these: */
+    uint64_t waiting;           /* that have not begun: queued, or to be tried again */
+    uint64_t for_input;         /* whose command waits for input */
+    uint64_t oldest_waiting_ms; /* how long the one that waits longest is there; 0 = none waits */
+    uint64_t completed, failed, cancelled; /* among the newest 10000 that have ended */
+    uint64_t took_p50_ms, took_p95_ms;     /* of those: from creation to end */
+    uint64_t unread;            /* events that nobody has acknowledged; counted up to 10000 */
+    size_t n_queues;            /* those that have tasks; of more than 64 the first by name */
+    rouse_queue_stats queues[64];
+} rouse_stats;
+/* Counts the tasks of a thread (NULL = all), as they are stored: reads each running one. Fills fill. ROUSE_ENOMEM, errors of the
+ * store. */
+ROUSE_API int rouse_manager_stats(rouse_manager *manager, const char *thread, rouse_stats *fill, rouse_error *err);
 /* Any running task owned by the thread (COMPAT B56)? 1, 0 or an error. */
 ROUSE_API int rouse_task_has_running(rouse_manager *manager, const char *thread, rouse_error *err);
 

@@ -22,7 +22,8 @@
 #define LIMIT_TASKS_PER_CALL 1024       /* ids in one wait or cancel */
 #define LIMIT_CALL_TASKS 256            /* defaults of rouse_limits: of a thread when a model's tool call starts one, */
 #define LIMIT_CHILDREN 1000             /* of one parent, */
-#define LIMIT_DEPTH 16                  /* and how deep */
+#define LIMIT_DEPTH 16                  /* how deep, */
+#define LIMIT_TREE 5000                 /* and of what one task started, those below them included */
 #define LIMIT_FUNCTIONS 1024            /* registered with one manager */
 #define LIMIT_POOL 256                  /* threads of one pool */
 #define LIMIT_AFTER 64                  /* tasks that one waits for */

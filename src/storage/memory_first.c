@@ -96,8 +96,11 @@ int memory_overview(void *backend, const char *key, const char *thread, const ro
                     rouse_error *err)
 {
     const struct memory_store *s = backend;
-    const struct memory_place *place = memory_find_place(s, thread, "");
+    const struct memory_place *place = thread ? memory_find_place(s, thread, "") : NULL;
     const struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
+    const struct memory_kind *kind = memory_find_kind(s, key);
+    if (!thread)
+        fill->live = kind ? ptree_count(&kind->live) : 0;
     if (!shelf)
         return 0;
     const struct ptree *live = &memory_slot(shelf)->by_seq;

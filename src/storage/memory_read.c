@@ -88,12 +88,18 @@ static bool has(const struct memory_entry *e, enum memory_index which, const cha
     return !text || (group && strcmp(group->text, text) == 0);
 }
 
+static bool is_in_queue(const struct memory_entry *e, const char *queue)
+{
+    const rouse_index index = storage_index(e->cell->key, e->cell->value);
+    return index.queue && strcmp(index.queue, queue) == 0;
+}
+
 static bool matches(const struct listing *l, const struct memory_entry *e)
 {
     const rouse_query *q = l->query;
     return e->seq < l->before && (!q->thread || e->shelf == l->shelf) && (!q->live_only || e->live) &&
            (!q->finished_only || !e->live) && (!q->entry || strcmp(e->name, q->entry) == 0) && has(e, MEMORY_NAME, q->name) &&
-           has(e, MEMORY_PARENT, q->parent) && has(e, MEMORY_RUN, q->run);
+           has(e, MEMORY_PARENT, q->parent) && has(e, MEMORY_RUN, q->run) && (!q->queue || is_in_queue(e, q->queue));
 }
 
 /* Hands e over when it matches. 1: enough. */

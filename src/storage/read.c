@@ -74,6 +74,8 @@ static int check_query(const rouse_key *key, const rouse_query *query, rouse_err
         return rouse_fail(err, ROUSE_EINVAL, "only entries of a thread's map can be listed");
     if (query->live_only && query->finished_only)
         return rouse_fail(err, ROUSE_EINVAL, "nothing is both live and finished");
+    if (query->queue && !query->live_only)
+        return rouse_fail(err, ROUSE_EINVAL, "only live entries are in a queue");
     return query->thread ? storage_check_name("thread", query->thread, err) : 0;
 }
 
@@ -147,7 +149,9 @@ int rouse_store_overview(rouse_store *store, const rouse_key *key, const char *t
                          rouse_overview *fill, rouse_error *err)
 {
     rouse_overview all = {0};
-    int code = check_query(key, &(rouse_query){.thread = thread ? thread : ""}, err);
+    static const rouse_ends none;
+    int code = check_query(key, &(rouse_query){.thread = thread}, err);
+    ends = thread && ends ? ends : &none;
     if (code == 0 && (ends->due > LIMIT_LIST || ends->newest > LIMIT_LIST || ends->oldest > LIMIT_LIST))
         code = rouse_fail(err, ROUSE_EINVAL, "an overview has at most %d entries of each end", LIMIT_LIST);
     if (code == 0)

@@ -18,7 +18,8 @@ enum sqlite_filter {
     LIST_BY_LIVE = 32,
     LIST_BY_FINISHED = 64,
     LIST_BY_BEFORE = 128,
-    LIST_FILTERS = 256
+    LIST_BY_QUEUE = 256,
+    LIST_FILTERS = 512
 };
 
 /* The counters of a store: their ids in the table place. */

@@ -13,7 +13,7 @@ struct filter {
 static const struct filter filters[] = {
     {LIST_BY_THREAD, " AND e.place = ?2"}, {LIST_BY_ENTRY, " AND e.entry = ?3"},   {LIST_BY_NAME, " AND e.name = ?4"},
     {LIST_BY_PARENT, " AND e.parent = ?5"}, {LIST_BY_RUN, " AND e.origin = ?6"},   {LIST_BY_BEFORE, " AND e.seq < ?7"},
-    {LIST_BY_LIVE, " AND e.live = 1"},     {LIST_BY_FINISHED, " AND e.live = 0"},
+    {LIST_BY_LIVE, " AND e.live = 1"},     {LIST_BY_FINISHED, " AND e.live = 0"},  {LIST_BY_QUEUE, " AND e.queue = ?10"},
 };
 
 static const char *index_of(unsigned mask)
@@ -26,6 +26,8 @@ static const char *index_of(unsigned mask)
         return "INDEXED BY entry_parent";
     if (mask & LIST_BY_RUN)
         return "INDEXED BY entry_origin";
+    if (mask & LIST_BY_QUEUE)
+        return "INDEXED BY entry_queue";
     if (mask & LIST_BY_LIVE)
         return "INDEXED BY entry_live";
     /* Everything of all threads, newest first: walk the table backwards rather than sort it. */
@@ -48,7 +50,7 @@ static void add_select(struct buf *sql, unsigned mask, const char *columns)
 
 static void build_list(struct buf *sql, unsigned mask)
 {
-    unsigned narrow = LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN;
+    unsigned narrow = LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN | LIST_BY_QUEUE;
     unsigned which = LIST_BY_LIVE | LIST_BY_FINISHED;
     bool thread = mask & LIST_BY_THREAD;
     if (thread && !(mask & (narrow | which))) { /* two indexes in the same order, merged */
@@ -76,6 +78,7 @@ static unsigned query_mask(const rouse_query *q)
     mask |= q->run ? LIST_BY_RUN : 0u;
     mask |= q->live_only ? LIST_BY_LIVE : 0u;
     mask |= q->finished_only ? LIST_BY_FINISHED : 0u;
+    mask |= q->queue ? LIST_BY_QUEUE : 0u;
     mask |= q->before ? LIST_BY_BEFORE : 0u;
     return mask;
 }
@@ -115,10 +118,10 @@ static int bind_list(struct sqlite_store *s, sqlite3_stmt *statement, const char
                      uint64_t before, rouse_error *err)
 {
     size_t limit = q->limit && q->limit < LIMIT_LIST ? q->limit : LIMIT_LIST;
-    const char *const texts[] = {key, NULL, q->entry, q->name, q->parent, q->run, NULL, NULL, q->thread};
+    const char *const texts[] = {key, NULL, q->entry, q->name, q->parent, q->run, NULL, NULL, q->thread, q->queue};
     const int last = sqlite3_bind_parameter_count(statement);
     int result = SQLITE_OK;
-    for (int i = 0; i < 9 && i < last && result == SQLITE_OK; i++) {
+    for (int i = 0; i < 10 && i < last && result == SQLITE_OK; i++) {
         if (texts[i])
             result = sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
     }
@@ -172,6 +175,10 @@ static int overview(struct sqlite_store *s, const char *key, const char *thread,
                     rouse_overview *fill, rouse_error *err)
 {
     struct sqlite_place place = {0};
+    if (!thread) {
+        int counted = sqlite_number(s, SQL_LIVE_COUNT, &fill->live, err, "t", key);
+        return counted < 0 ? counted : 0;
+    }
     int code = sqlite_find_place(s, thread, "", key, &place, err);
     if (code <= 0)
         return code;

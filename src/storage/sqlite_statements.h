@@ -54,6 +54,7 @@
       "SELECT p.thread, p.run, p.key, e.entry, e.json FROM place p"                                                    \
       " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
       " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
+    X(LIVE_COUNT, "SELECT coalesce(sum(live), 0) FROM place WHERE key = ?1 AND run = ''")                              \
     X(LIVE_DUE,                                                                                                        \
       SQL_LIVE "INDEXED BY entry_due WHERE e.place = ?1 AND e.live = 1 AND e.due_ms <= ?5"                             \
       " ORDER BY e.due_ms, e.seq DESC LIMIT ?4")                                                                       \

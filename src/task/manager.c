@@ -136,7 +136,10 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
         return rouse_fail_memory(err);
     m->output_cap = find_output_cap(o->output_cap);
     m->limits = (rouse_limits){
-        .per_thread = o->limits.per_thread < LIMIT_LIST ? o->limits.per_thread : LIMIT_LIST,
+        .per_thread = o->limits.per_thread,
+        .per_tree = o->limits.per_tree ? o->limits.per_tree : LIMIT_TREE,
+        .per_store = o->limits.per_store,
+        .per_queue = o->limits.per_queue < LIMIT_LIST ? o->limits.per_queue : LIMIT_LIST,
         .per_thread_of_calls = o->limits.per_thread_of_calls ? o->limits.per_thread_of_calls : LIMIT_CALL_TASKS,
         .per_parent = o->limits.per_parent ? o->limits.per_parent : LIMIT_CHILDREN,
         .depth = o->limits.depth ? o->limits.depth : LIMIT_DEPTH,

@@ -183,50 +183,6 @@ static int is_run_cancelled(const struct planned *p, rouse_error *err)
     return mark_find(p->manager, NULL, name, NULL, err);
 }
 
-/* ---- limits ---- */
-
-static int count_up_to(const struct planned *p, const rouse_query *query, uint64_t limit, bool *ret_reached, rouse_error *err)
-{
-    rouse_rows *rows;
-    rouse_query q = *query;
-    q.live_only = true;
-    q.limit = limit < LIMIT_LIST ? (size_t)limit : LIMIT_LIST;
-    int code = rouse_store_list(p->manager->store, &rouse_task_state_key, &q, &rows, err);
-    if (code < 0)
-        return code;
-    *ret_reached = rouse_rows_count(rows) >= limit;
-    rouse_rows_free(rows);
-    return 0;
-}
-
-static int check_limits(const struct planned *p, rouse_error *err)
-{
-    const rouse_limits *l = &p->manager->limits;
-    const rouse_lineage *parent = &p->spec->parent;
-    bool reached = false;
-    if (p->plan.depth > l->depth)
-        return rouse_fail(err, ROUSE_ELIMIT, "more than %llu tasks above one another; raise limits.depth of the manager",
-                          (unsigned long long)l->depth);
-    int code = 0;
-    if (parent->task_id)
-        code = count_up_to(p, &(rouse_query){.parent = parent->task_id}, l->per_parent, &reached, err);
-    if (code == 0 && reached)
-        return rouse_fail(err, ROUSE_ELIMIT, "task '%.60s' has %llu running tasks below it; raise limits.per_parent of the manager",
-                          parent->task_id, (unsigned long long)l->per_parent);
-    if (code == 0 && parent->call_id)
-        code = count_up_to(p, &(rouse_query){.thread = p->spec->thread}, l->per_thread_of_calls, &reached, err);
-    if (code == 0 && reached)
-        return rouse_fail(err, ROUSE_ELIMIT,
-                          "thread '%.60s' has %llu running tasks, the most for tool calls; raise limits.per_thread_of_calls",
-                          p->spec->thread, (unsigned long long)l->per_thread_of_calls);
-    reached = false;
-    if (code == 0 && l->per_thread)
-        code = count_up_to(p, &(rouse_query){.thread = p->spec->thread}, l->per_thread, &reached, err);
-    return reached ? rouse_fail(err, ROUSE_ELIMIT, "thread '%.60s' has %llu running tasks; raise limits.per_thread of the manager",
-                                p->spec->thread, (unsigned long long)l->per_thread)
-                   : code;
-}
-
 /* ---- together ---- */
 
 static void take_times(struct planned *p)
@@ -298,7 +254,7 @@ int plan_prepare(rouse_manager *m, const rouse_task_spec *spec, struct planned *
     if (code > 0)
         code = refuse_run(spec->parent.run_id, err);
     if (code == 0)
-        code = check_limits(p, err);
+        code = limits_check(p, err);
     if (code == 0)
         fill_plan(p);
     return code;

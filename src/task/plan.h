@@ -41,4 +41,7 @@ int plan_settle(struct planned *p, rouse_error *err);
 int plan_find_key(rouse_manager *m, const rouse_task_spec *spec, rouse_task **ret_task, rouse_error *err);
 void plan_done(struct planned *p);
 
+/* limits.c: ROUSE_ELIMIT when one more task would be too many. */
+int limits_check(const struct planned *p, rouse_error *err);
+
 #endif

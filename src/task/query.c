@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/lookup.h"
 #include "task/record.h"
 #include "task/watch.h"
 #include "task/work.h"
@@ -140,11 +141,31 @@ static int list_add(rouse_task_list *list, rouse_task *task, rouse_error *err)
     return 0;
 }
 
-static bool is_wanted(const rouse_task *task, const rouse_task_filter *filter)
+/* label: "key=value", or "key" with any value. */
+static bool has_label(const rouse_task_plan *plan, const char *label)
 {
-    if (filter->running_only && rouse_status_is_terminal(task->status))
+    size_t len = strlen(label);
+    const bool whole = strchr(label, '=') != NULL;
+    for (size_t i = 0; plan && plan->labels && plan->labels[i]; i++) {
+        const char *is = plan->labels[i];
+        if (whole ? strcmp(is, label) == 0 : strncmp(is, label, len) == 0 && is[len] == '=')
+            return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const rouse_task *task, const rouse_task_filter *f)
+{
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    if (f->running_only && rouse_status_is_terminal(task->status))
         return false;
-    return !filter->by_status || task->status == filter->status;
+    if (f->by_status && task->status != f->status)
+        return false;
+    if (task->created_at_ms < f->since_ms || (f->until_ms && task->created_at_ms >= f->until_ms))
+        return false;
+    if (f->queue && (!plan || !plan->queue || strcmp(plan->queue, f->queue) != 0))
+        return false;
+    return !f->label || has_label(plan, f->label);
 }
 
 /* One page of rows into list; *ret_cursor: the oldest entry of the page, "" when it was the last one. */
@@ -157,6 +178,7 @@ static int list_page(rouse_manager *m, const rouse_task_filter *filter, const ch
         .thread = filter->thread,
         .parent = filter->parent,
         .live_only = filter->running_only || running,
+        .queue = filter->running_only || running ? filter->queue : NULL,
         .finished_only = filter->by_status && !running,
         .before = before,
         .limit = limit < LIMIT_LIST ? limit : LIMIT_LIST,
@@ -183,6 +205,97 @@ static int list_page(rouse_manager *m, const rouse_task_filter *filter, const ch
     return code;
 }
 
+/* ---- trees ---- */
+
+struct walk {
+    rouse_task_list *list; /* all of the tree, in the order found */
+    struct lookup by_id;
+};
+
+/* Unless it is there already: a record that was imported may be its own ancestor. */
+static int walk_add(struct walk *w, rouse_task *task, rouse_error *err)
+{
+    size_t probe = 0, at;
+    uint64_t hash = lookup_hash(task->task_id);
+    while (lookup_next(&w->by_id, hash, &probe, &at)) {
+        if (strcmp(w->list->items[at]->task_id, task->task_id) == 0) {
+            rouse_task_free(task);
+            return 0;
+        }
+    }
+    int code = w->list->count < LIMIT_LIST ? 0 : rouse_fail(err, ROUSE_ELIMIT, "a tree of more than %d tasks", LIMIT_LIST);
+    if (code == 0 && lookup_reserve(&w->by_id) < 0)
+        code = rouse_fail_memory(err);
+    if (code < 0) {
+        rouse_task_free(task);
+        return code;
+    }
+    lookup_add(&w->by_id, hash, w->list->count);
+    return list_add(w->list, task, err);
+}
+
+static int walk_below(rouse_manager *m, struct walk *w, const char *id, rouse_error *err)
+{
+    rouse_rows *rows;
+    int code = rouse_store_list(m->store, &rouse_task_state_key, &(rouse_query){.parent = id}, &rows, err);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; code == 0 && i < rouse_rows_count(rows); i++) {
+        rouse_task *task;
+        code = copy_row(m, rows, i, true, &task, err);
+        if (code == 0)
+            code = walk_add(w, task, err);
+    }
+    rouse_rows_free(rows);
+    return code;
+}
+
+/* Newest first: by number, which grows; what is no number, and so was imported, behind. */
+static int compare_age(const void *a, const void *b)
+{
+    const char *x = (*(rouse_task *const *)a)->task_id, *y = (*(rouse_task *const *)b)->task_id;
+    uint64_t nx = task_is_id(x) ? strtoull(x + 3, NULL, 10) + 1 : 0, ny = task_is_id(y) ? strtoull(y + 3, NULL, 10) + 1 : 0;
+    if (nx != ny)
+        return nx < ny ? 1 : -1;
+    return strcmp(x, y);
+}
+
+/* Leaves in list what the filter wants of the tree, in order, behind its cursor. */
+static int pick(rouse_task_list *list, const rouse_task_filter *filter, rouse_error *err)
+{
+    const size_t limit = filter->limit ? filter->limit : LIMIT_LIST, all = list->count;
+    bool begun = !filter->before;
+    list->count = 0;
+    for (size_t i = 0; i < all; i++) {
+        rouse_task *task = list->items[i];
+        bool wanted = begun && list->count < limit && is_wanted(task, filter);
+        wanted = wanted && (!filter->thread || strcmp(task->owner_thread_id, filter->thread) == 0);
+        wanted = wanted && (!filter->parent || (task->parent.task_id && strcmp(task->parent.task_id, filter->parent) == 0));
+        begun = begun || strcmp(task->task_id, filter->before) == 0;
+        if (wanted)
+            list->items[list->count++] = task;
+        else
+            rouse_task_free(task);
+    }
+    return begun ? 0 : rouse_fail(err, ROUSE_ENOTFOUND, "no '%.60s' to list from", filter->before);
+}
+
+static int list_tree(rouse_manager *m, const rouse_task_filter *filter, rouse_task_list *list, rouse_error *err)
+{
+    struct walk w = {.list = list};
+    rouse_task *root;
+    int code = rouse_task_get(m, filter->thread, filter->tree, &root, err);
+    if (code == 0)
+        code = walk_add(&w, root, err);
+    for (size_t i = 0; code == 0 && i < list->count; i++)
+        code = walk_below(m, &w, list->items[i]->task_id, err);
+    lookup_done(&w.by_id);
+    if (code < 0)
+        return code;
+    qsort(list->items, list->count, sizeof(rouse_task *), compare_age);
+    return pick(list, filter, err);
+}
+
 int rouse_task_list_get(rouse_manager *manager, const rouse_task_filter *filter, rouse_task_list **ret_list,
                         rouse_error *err)
 {
@@ -194,7 +307,8 @@ int rouse_task_list_get(rouse_manager *manager, const rouse_task_filter *filter,
     rouse_task_list *list = calloc(1, sizeof *list);
     if (!list)
         return rouse_fail_memory(err);
-    int code = list_page(manager, filter, filter->before, list, cursor, err);
+    cursor[0] = '\0';
+    int code = filter->tree ? list_tree(manager, filter, list, err) : list_page(manager, filter, filter->before, list, cursor, err);
     while (code == 0 && cursor[0] && list->count < limit) {
         memcpy(before, cursor, sizeof before);
         code = list_page(manager, filter, before, list, cursor, err);

@@ -96,13 +96,16 @@ static void test_limits(void **state)
 {
     static const struct {
         rouse_limits limits;
-        bool child, call;
+        bool child, call, grandchild, queue;
         int fits;
         const char *part;
     } rows[] = {
-        {{.per_thread = 3}, false, false, 3, "limits.per_thread "},
-        {{.per_thread_of_calls = 2}, false, true, 2, "limits.per_thread_of_calls"},
-        {{.per_parent = 2}, true, false, 2, "limits.per_parent"},
+        {{.per_thread = 3}, false, false, false, false, 3, "raise limits.per_thread "},
+        {{.per_thread_of_calls = 2}, false, true, false, false, 2, "limits.per_thread_of_calls"},
+        {{.per_parent = 2}, true, false, false, false, 2, "task 'bg_"},
+        {{.per_tree = 3}, true, false, true, false, 2, "limits.per_tree"},
+        {{.per_store = 4}, false, false, false, false, 3, "limits.per_store"},
+        {{.per_queue = 2}, false, false, false, true, 2, "limits.per_queue"},
     };
     struct bench *b = *state;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -110,8 +113,12 @@ static void test_limits(void **state)
         const rouse_manager_options options = {.rouse = "", .limits = rows[i].limits};
         assert_works(rouse_manager_new(b->store, &options, &b->manager, &err));
         rouse_task_spec spec = parked(NULL);
-        rouse_task *task = NULL, *parent = bench_start(b, &(rouse_task_spec){.thread = "p", .kind = ROUSE_KIND_EXTERNAL});
+        rouse_task_spec above = {.thread = "p", .kind = ROUSE_KIND_EXTERNAL};
+        rouse_task *task = NULL, *top = bench_start(b, &above);
+        above.parent.task_id = rows[i].grandchild ? top->task_id : NULL;
+        rouse_task *parent = rows[i].grandchild ? bench_start(b, &above) : rouse_task_copy(top);
         spec.parent.task_id = rows[i].child ? parent->task_id : NULL;
+        spec.queue = rows[i].queue ? "q" : NULL;
         spec.parent.call_id = rows[i].call ? "call-1" : NULL;
         for (int k = 0; k < rows[i].fits; k++) {
             task = bench_start(b, &spec);
@@ -125,7 +132,9 @@ static void test_limits(void **state)
         assert_int_equal(count, rows[i].fits);
         rouse_task_free(bench_start(b, &spec)); /* room again */
         assert_works(rouse_task_cancel_all(b->manager, "t", NULL, &count, &err));
+        assert_works(rouse_task_cancel_all(b->manager, "p", NULL, &count, &err));
         rouse_task_free(parent);
+        rouse_task_free(top);
     }
 }
 
