@@ -180,6 +180,20 @@ static int op_list(struct set *s, rouse_error *err)
     return code < 0 ? code : rouse_task_has_running(s->scene.manager, "t", err);
 }
 
+static int op_list_tree(struct set *s, rouse_error *err)
+{
+    rouse_task_list *list = NULL;
+    int code = rouse_task_list_get(s->scene.manager, &(rouse_task_filter){.thread = "t", .tree = "named"}, &list, err);
+    rouse_task_list_free(list);
+    return code;
+}
+
+static int op_stats(struct set *s, rouse_error *err)
+{
+    rouse_stats stats;
+    return rouse_manager_stats(s->scene.manager, "t", &stats, err);
+}
+
 static int op_wait(struct set *s, rouse_error *err)
 {
     const char *ids[] = {s->ended, "named"};
@@ -285,6 +299,7 @@ const struct operation operations[] = {
     {"claim", op_claim, false},     {"lease", op_lease, false},
     {"prune", op_prune, false},     {"retention", op_retention, false},
     {"manager", op_manager, false}, {"get", op_get, false},
+    {"list_tree", op_list_tree, false}, {"stats", op_stats, false},
     {"list", op_list, false},       {"wait", op_wait, false},
     {"output", op_output, false},   {"recover", op_recover, false},
     {"view", op_view, false},       {"start", op_start, true},
