@@ -14,6 +14,7 @@ struct exception {
 
 static const struct exception exceptions[] = {
     {"LIVE_MISCOUNTED", "SCAN p", "doctor looks at everything"},
+    {"LIVE_COUNT", "SCAN place", "a row for each key of each thread; only for a limit of the whole store (limits.per_store)"},
     {"ENTRY_UNPLACED", "SCAN e", "doctor"},
     {"ENTRY_AHEAD", "SCAN e", "doctor"},
     {"ENTRY_SHAPES", "SCAN entry", "doctor"},
@@ -103,6 +104,7 @@ static int list_by(rouse_store *store, unsigned mask)
         .live_only = mask & LIST_BY_LIVE,
         .finished_only = mask & LIST_BY_FINISHED,
         .before = mask & LIST_BY_BEFORE ? "bg_0" : NULL,
+        .queue = mask & LIST_BY_QUEUE ? "q" : NULL,
         .limit = 1,
     };
     rouse_rows *rows = NULL;
@@ -111,12 +113,12 @@ static int list_by(rouse_store *store, unsigned mask)
     return code;
 }
 
-/* One id or one name is of few rows: these are sorted. What is not of one thread and not narrowed otherwise is walked: the table from
- * its end, until the page is full; or all live entries, whose numbers are sorted. */
+/* One id or one name is of few rows, and a queue is short: these are sorted. What is not of one thread and not narrowed otherwise is
+ * walked: the table from its end, until the page is full; or all live entries, whose numbers are sorted. */
 static bool may_be_bad(unsigned mask)
 {
     bool of_all = !(mask & (LIST_BY_THREAD | LIST_BY_PARENT | LIST_BY_RUN));
-    return (mask & (LIST_BY_ENTRY | LIST_BY_NAME)) || of_all;
+    return (mask & (LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_QUEUE)) || of_all;
 }
 
 static void test_lists(void **state)
@@ -128,7 +130,7 @@ static void test_lists(void **state)
     assert_fine(put_item(store, "t", "bg_0", &(struct item){.live = true, .text = "x"}, &err), &err);
     for (unsigned mask = 0; mask < LIST_FILTERS; mask++) {
         char name[32];
-        if (list_by(store, mask) != 0) /* both live and finished */
+        if (list_by(store, mask) != 0) /* both live and finished, or in a queue and not live */
             continue;
         assert_non_null(s->lists[mask]);
         snprintf(name, sizeof name, "list %u", mask);
@@ -137,7 +139,7 @@ static void test_lists(void **state)
         made++;
     }
     rouse_store_close(store);
-    assert_int_equal(made, 192);
+    assert_int_equal(made, 256);
     assert_int_equal(bad, 0);
 }
 
