@@ -1,7 +1,13 @@
 /* Writing the exit record, which rouse-shim does: the C library is all that is used. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "proc/protocol.h"
 #include "proc/record.h"
@@ -66,4 +72,48 @@ size_t record_compose(const struct record *record, char text[LIMIT_EXIT_RECORD])
     }
     uint32_t check = shim_checksum(text, len);
     return add(text, len, SHIM_EXIT_CHECK "%u}\n", (unsigned)check);
+}
+
+int record_reserve(int fd)
+{
+    bool done = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LIMIT_EXIT_RECORD) == 0;
+    return done || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+}
+
+int record_put(int fd, const struct record *record, bool sync)
+{
+    char text[LIMIT_EXIT_RECORD];
+    size_t len = record_compose(record, text);
+    for (size_t at = 0; at < len;) {
+        ssize_t n = write(fd, text + at, len - at);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (sync)
+        fsync(fd);
+    return 0;
+}
+
+uint64_t record_clock_ms(void)
+{
+    struct timespec t = {0};
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static uint64_t microseconds(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+void record_note(struct proc_exit *exit, int status, const struct rusage *usage)
+{
+    exit->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    exit->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    exit->core = WIFSIGNALED(status) && WCOREDUMP(status);
+    exit->user_us = microseconds(usage->ru_utime);
+    exit->system_us = microseconds(usage->ru_stime);
+    exit->max_rss_kib = (uint64_t)usage->ru_maxrss;
+    exit->ended_at_ms = record_clock_ms();
 }

@@ -19,15 +19,12 @@
 #include "proc/proc.h"
 #include "proc/protocol.h"
 #include "proc/record.h"
-
-#define FIXED_WORDS 64 /* at most, besides the reaper's, the sandbox's and the command's */
-#define NUMBERS 16
+#include "proc/words.h"
 
 struct launch {
     const char **argv, **env;
-    size_t argc;
-    char numbers[NUMBERS][24]; /* words that argv borrows */
-    size_t n_numbers;
+    const char **wrapped; /* the command in its sandbox, which argv borrows, or NULL */
+    char numbers[WORDS_NUMBERS][24]; /* as well */
     char id[64], token[128]; /* variables that env borrows */
     char umask[16], nice[16], program[PATH_MAX];
     int dir, lock, report_in, report_out, owner;
@@ -41,102 +38,69 @@ static size_t count_words(const char *const *words)
     return n;
 }
 
-static void add_word(struct launch *l, const char *word)
+static size_t add_words(const char **argv, size_t n, const char *const *words)
 {
-    l->argv[l->argc++] = word;
+    for (; words && *words; words++)
+        argv[n++] = *words;
+    return n;
 }
 
-static void add_option(struct launch *l, const char *option, const char *value)
+/* bwrap's words before the command's: the system as it is but not to be written to, devices, processes and /tmp of its own. NULL
+ * without memory. */
+static const char **wrap_command(const struct proc_start *s)
 {
-    if (value) {
-        add_word(l, option);
-        add_word(l, value);
-    }
-}
-
-static void add_number(struct launch *l, const char *option, uint64_t number)
-{
-    char *digits = l->numbers[l->n_numbers];
-    if (number == 0)
-        return;
-    snprintf(digits, sizeof l->numbers[0], "%llu", (unsigned long long)number);
-    l->n_numbers++;
-    add_option(l, option, digits);
-}
-
-/* Passed as text: 0 is a umask, and a niceness may be below it. */
-static void add_limits(struct launch *l, const struct proc_start *s)
-{
-    snprintf(l->umask, sizeof l->umask, "%03o", (unsigned)(s->umask & 0777));
-    snprintf(l->nice, sizeof l->nice, "%d", s->nice);
-    add_option(l, "--umask", s->has_umask ? l->umask : NULL);
-    add_option(l, "--nice", s->nice != 0 ? l->nice : NULL);
-    add_number(l, "--cpu", s->cpu_seconds);
-    add_number(l, "--memory", s->memory_bytes);
-    add_number(l, "--files", s->files);
-    add_number(l, "--head", s->head_bytes);
-    add_number(l, "--tail", s->tail_bytes);
-}
-
-static void add_input(struct launch *l, const struct proc_start *s)
-{
-    if (s->input != PROC_INPUT_NONE)
-        add_option(l, "--input", s->input == PROC_INPUT_TTY ? "tty" : "pipe");
-    add_number(l, "--rows", s->rows);
-    add_number(l, "--columns", s->columns);
-}
-
-/* The sandbox's words: the system as it is but not to be written to, devices, processes and /tmp of its own. */
-static void add_sandbox(struct launch *l, const struct proc_start *s)
-{
-    static const char *const fixed[] = {"bwrap",  "--ro-bind", "/",    "/",         "--dev",  "/dev",
-                                        "--proc", "/proc",     "--tmpfs", "/tmp", "--die-with-parent"};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        add_word(l, fixed[i]);
-    for (const char *const *path = s->sandbox->writable; path && *path; path++) {
-        add_word(l, "--bind");
-        add_option(l, *path, *path);
-    }
+    static const char *const fixed[] = {"bwrap",  "--ro-bind", "/",       "/",    "--dev",             "/dev",
+                                        "--proc", "/proc",     "--tmpfs", "/tmp", "--die-with-parent", NULL};
+    size_t writable = count_words(s->sandbox->writable), n = 0;
+    const char **argv = calloc(sizeof fixed / sizeof *fixed + 3 * writable + 5 + count_words(s->argv), sizeof *argv);
+    if (!argv)
+        return NULL;
+    n = add_words(argv, n, fixed);
+    for (size_t i = 0; i < writable; i++)
+        n = add_words(argv, n, (const char *[]){"--bind", s->sandbox->writable[i], s->sandbox->writable[i], NULL});
     if (s->sandbox->no_network)
-        add_word(l, "--unshare-net");
+        argv[n++] = "--unshare-net";
     if (s->cwd)
-        add_option(l, "--chdir", s->cwd);
-    add_word(l, "--");
+        n = add_words(argv, n, (const char *[]){"--chdir", s->cwd, NULL});
+    argv[n++] = "--";
+    add_words(argv, n, s->argv);
+    return argv;
 }
 
 static int make_words(struct launch *l, const struct proc_start *s)
 {
-    size_t reaper = count_words(s->reaper), command = count_words(s->argv);
-    size_t writable = s->sandbox ? count_words(s->sandbox->writable) : 0;
-    l->argv = calloc(FIXED_WORDS + reaper + 3 * writable + command, sizeof *l->argv);
-    if (!l->argv)
-        return -1;
-    add_word(l, "rouse-shim");
-    add_option(l, "--id", s->id);
-    add_option(l, "--exec", l->program);
-    add_option(l, "--cwd", s->sandbox ? NULL : s->cwd);
-    add_option(l, "--bell", s->bell);
-    add_option(l, "--ready-when", s->ready_when);
-    add_number(l, "--timeout", s->timeout_ms);
-    add_number(l, "--idle-timeout", s->idle_timeout_ms);
-    add_number(l, "--grace", s->grace_ms);
-    add_input(l, s);
-    add_limits(l, s);
-    if (s->session)
-        add_word(l, "--session");
-    if (s->wait_tree)
-        add_word(l, "--wait-tree");
-    if (s->durable)
-        add_word(l, "--durable");
-    add_number(l, "--reaper", reaper);
-    for (size_t i = 0; i < reaper; i++)
-        add_word(l, s->reaper[i]);
-    add_word(l, "--");
-    if (s->sandbox)
-        add_sandbox(l, s);
-    for (size_t i = 0; i < command; i++)
-        add_word(l, s->argv[i]);
-    return 0;
+    static const char *const inputs[] = {[PROC_INPUT_PIPE] = "pipe", [PROC_INPUT_TTY] = "tty"};
+    const struct words words = {
+        .id = s->id,
+        .file = l->program,
+        .cwd = s->sandbox ? NULL : s->cwd,
+        .bell = s->bell,
+        .ready_when = s->ready_when,
+        .input = inputs[s->input],
+        .umask = s->has_umask ? l->umask : NULL,
+        .nice = s->nice != 0 ? l->nice : NULL,
+        .timeout_ms = s->timeout_ms,
+        .idle_timeout_ms = s->idle_timeout_ms,
+        .grace_ms = s->grace_ms,
+        .rows = s->rows,
+        .columns = s->columns,
+        .cpu_seconds = s->cpu_seconds,
+        .memory_bytes = s->memory_bytes,
+        .files = s->files,
+        .head = s->head_bytes,
+        .tail = s->tail_bytes,
+        .session = s->session,
+        .wait_tree = s->wait_tree,
+        .durable = s->durable,
+        .reaper = s->reaper && s->reaper[0] ? s->reaper : NULL,
+        .command = s->sandbox ? l->wrapped : s->argv,
+    };
+    snprintf(l->umask, sizeof l->umask, "%03o", (unsigned)(s->umask & 0777));
+    snprintf(l->nice, sizeof l->nice, "%d", s->nice);
+    l->argv = calloc(WORDS_MAX + count_words(words.reaper) + count_words(words.command), sizeof *l->argv);
+    if (l->argv)
+        words_write(&words, l->argv, l->numbers);
+    return l->argv ? 0 : -1;
 }
 
 /* ---- finding the program ---- */
@@ -236,6 +200,7 @@ static int open_descriptors(struct launch *l, int dir, int lock, bool session)
 static void launch_done(struct launch *l)
 {
     free(l->argv);
+    free(l->wrapped);
     free(l->env);
     fd_close(&l->dir);
     fd_close(&l->lock);
@@ -360,8 +325,10 @@ int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_com
         return code;
     bool found = find_program(start->sandbox ? "bwrap" : start->argv[0], start->env, start->sandbox ? NULL : start->cwd, l.program);
     if (start->sandbox && !found)
-        return rouse_fail(err, ROUSE_ENOTFOUND, "no sandbox without bubblewrap: bwrap is not in the PATH; install it, or do without");
-    if (make_words(&l, start) < 0 || make_environment(&l, start) < 0) {
+        return rouse_fail(err, ROUSE_ENOTFOUND,
+                          "no sandbox without bwrap, which is not in the PATH; install the package bubblewrap, or do without");
+    l.wrapped = start->sandbox ? wrap_command(start) : NULL;
+    if ((start->sandbox && !l.wrapped) || make_words(&l, start) < 0 || make_environment(&l, start) < 0) {
         launch_done(&l);
         return rouse_fail_memory(err);
     }

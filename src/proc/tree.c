@@ -28,6 +28,7 @@ struct process {
 /* Both are touched only as far as there are processes, so they cost memory only then. */
 static struct process table[LIMIT_PROCESSES];
 static unsigned char signalled[PID_MAX / 8];
+static bool any_signalled;
 
 static bool mark_signalled(pid_t pid)
 {
@@ -35,11 +36,14 @@ static bool mark_signalled(pid_t pid)
     unsigned char *byte = &signalled[(unsigned)pid % PID_MAX / 8];
     bool was = (*byte & bit) != 0;
     *byte |= bit;
+    any_signalled = true;
     return was;
 }
 
 bool tree_forget(pid_t pid)
 {
+    if (!any_signalled)
+        return false; /* a task that ends by itself does not touch the table */
     bool was = mark_signalled(pid);
     signalled[(unsigned)pid % PID_MAX / 8] &= (unsigned char)~(1u << ((unsigned)pid % 8));
     return was;

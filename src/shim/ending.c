@@ -4,24 +4,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "proc/record.h"
 #include "proc/tree.h"
 #include "shim/shim.h"
 
 #define FIRST_ROUND_MS 2 /* between rounds of KILL when nothing ended; doubles up to the last */
 #define LAST_ROUND_MS 64
-
-static void note_leader(struct shim *s, int status, const struct rusage *usage)
-{
-    struct proc_exit *x = &s->exit;
-    s->leader = 0;
-    x->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    x->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    x->core = WIFSIGNALED(status) && WCOREDUMP(status);
-    x->user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec;
-    x->system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec;
-    x->max_rss_kib = (uint64_t)usage->ru_maxrss;
-    x->ended_at_ms = shim_wall_ms();
-}
 
 static void reap(struct shim *s)
 {
@@ -34,17 +22,19 @@ static void reap(struct shim *s)
             return;
         s->ending.tree_changed = true;
         bool counted = tree_forget(pid);
-        if (pid == s->leader)
-            note_leader(s, status, &usage);
-        else if (!counted && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->ending.phase == PHASE_KILLING)
+        if (pid == s->leader) {
+            s->leader = 0;
+            record_note(&s->exit, status, &usage);
+        } else if (!counted && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->ending.phase == PHASE_KILLING) {
             s->exit.killed++; /* caught through its group before it was seen */
+        }
     }
 }
 
 /* With wait_tree the task goes on without its command. */
 static bool is_on(const struct shim *s)
 {
-    return s->leader != 0 || s->wait_tree;
+    return s->leader != 0 || s->asked.wait_tree;
 }
 
 void ending_ask(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
@@ -95,16 +85,16 @@ static void kill_round(struct shim *s, uint64_t now)
     e->tree_changed = !tree_signal(s->proc, s->leader, SIGKILL, &s->exit.killed); /* nobody there: is_empty is to look again */
     if (!e->told_stuck && now - e->killing_since >= LIMIT_STUCK_MS) {
         e->told_stuck = true;
-        control_tell(s, SHIM_SAY_STUCK, false, true);
+        listeners_tell(&s->listeners, SHIM_SAY_STUCK, WANTS_END);
     }
 }
 
 static void watch_clocks(struct shim *s, uint64_t now)
 {
     if (now >= s->deadline)
-        ending_ask(s, "deadline", "", SIGTERM, s->grace_ms);
-    else if (s->idle_timeout_ms > 0 && now - s->last_output >= s->idle_timeout_ms)
-        ending_ask(s, "idle", "", SIGTERM, s->grace_ms);
+        ending_ask(s, "deadline", "", SIGTERM, s->asked.grace_ms);
+    else if (s->asked.idle_timeout_ms > 0 && now - s->last_output >= s->asked.idle_timeout_ms)
+        ending_ask(s, "idle", "", SIGTERM, s->asked.grace_ms);
 }
 
 void ending_step(struct shim *s)
@@ -114,8 +104,8 @@ void ending_step(struct shim *s)
     reap(s);
     if (s->leader == 0 && is_empty(s)) {
         e->phase = PHASE_GONE;
-        if (s->wait_tree)
-            s->exit.ended_at_ms = shim_wall_ms();
+        if (s->asked.wait_tree)
+            s->exit.ended_at_ms = record_clock_ms();
         return;
     }
     if (e->phase == PHASE_RUNNING && is_on(s))
@@ -137,8 +127,8 @@ uint64_t ending_next(const struct shim *s)
     uint64_t next = SHIM_NEVER;
     if (e->phase == PHASE_RUNNING) {
         next = s->input.look_at < s->deadline ? s->input.look_at : s->deadline;
-        if (s->idle_timeout_ms > 0 && s->last_output + s->idle_timeout_ms < next)
-            next = s->last_output + s->idle_timeout_ms;
+        if (s->asked.idle_timeout_ms > 0 && s->last_output + s->asked.idle_timeout_ms < next)
+            next = s->last_output + s->asked.idle_timeout_ms;
     } else if (e->phase == PHASE_ASKED) {
         next = e->kill_at;
     } else if (e->phase == PHASE_KILLING) {

@@ -1,52 +1,44 @@
 /* rouse-shim: the supervisor of one task. One process, one thread, one struct, no memory from the heap once it runs (only
  * the C library's regexec takes some, for tasks with a ready pattern). Reads top to bottom:
  *
- *   main.c     options, becoming a supervisor, the loop, the record, handing over
+ *   main.c     becoming a supervisor, the loop, the record, handing over
  *   command.c  starting the command
- *   output.c   keeping what it writes
+ *   output.c   taking what it writes
  *   input.c    what it is given to read, and whether it waits for it
  *   control.c  talking to runtimes
- *   ending.c   when and how the tree is ended (finding it: proc/tree.h)
- */
+ *   ending.c   when and how the tree is ended
+ *
+ * Of proc: words.h (what it is told), confine.h (the command's limits and terminal), pieces.h and match.h (output), feed.h and
+ * reading.h (input), listeners.h (its end of ctl), record.h (the ending), tree.h (the processes), signals.h. */
 #ifndef SHIM_SHIM_H
 #define SHIM_SHIM_H
 
-#include <regex.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/limits.h"
+#include "proc/listeners.h"
+#include "proc/pieces.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
+#include "proc/reading.h"
+#include "proc/words.h"
 
-#define SHIM_PIECES (LIMIT_OUTPUT_SEGMENTS + 1)
 #define SHIM_NEVER UINT64_MAX
 
 struct output {
-    int pipe;                     /* or the terminal; -1 after its end */
-    int file;                     /* the piece being written, or -1 */
-    uint64_t size;                /* bytes that came; also the offset of the next one */
-    uint64_t lost;                /* of them, those that no file took */
-    uint64_t head, segment;       /* sizes of the first piece and of the others */
-    uint64_t start, limit;        /* offsets the piece being written covers at most */
-    uint64_t pieces[SHIM_PIECES]; /* offsets of the kept pieces of the tail, oldest first */
-    unsigned n_pieces;
-    bool matching; /* the ready pattern is looked for */
+    int pipe; /* or the terminal; -1 after its end */
     bool ready;
-    regex_t pattern;
-    char line[LIMIT_LINE + 1];
-    size_t line_len;
+    struct pieces pieces;
 };
 
 struct input {
-    int fd;         /* the pipe or the terminal; -1: takes nothing (any more) */
-    int terminal;   /* the command's end of the terminal, kept open so that it does not hang up; or -1 */
-    struct stat is; /* what the command's end is, to recognize it by */
-    bool ends;      /* after what is held */
-    char held[LIMIT_INPUT];
-    size_t from, len;
+    int fd;       /* the pipe or the terminal; -1: takes nothing (any more) */
+    int terminal; /* the command's end of the terminal, kept open so that it does not hang up; or -1 */
+    bool ends;    /* after what is held */
     bool waiting; /* the command waits for input */
     uint64_t look_at, pause;
+    struct reading reading;
 };
 
 /* Whatever ends the tree goes one way: it runs, is asked to end, is killed, is gone. */
@@ -60,22 +52,13 @@ struct ending {
     bool childless;
 };
 
-struct listener {
-    int fd; /* -1 = free */
-    bool watches, asked, wants_room;
-};
-
+/* All that is touched in a short life lies together: each page of memory costs as much as many system calls. */
 struct shim {
-    /* what was asked for */
-    const char *id, *file, *cwd, *bell, *ready_when, *die_at, *input_kind, *mask, *nice;
-    char **command, **reaper;
-    uint64_t timeout_ms, idle_timeout_ms, grace_ms, rows, columns, cpu_seconds, memory_bytes, files, head, tail;
-    bool session, wait_tree, durable;
+    struct words asked;
     mode_t umask;
     /* the outside */
-    int proc, signals, ctl, owner;
-    struct listener listeners[LIMIT_LISTENERS];
-    int places; /* of them, as many as there are descriptors for */
+    int proc, signals, owner;
+    struct listeners listeners;
     bool taken;
     /* the command */
     pid_t leader;                          /* 0 once it has ended */
@@ -87,9 +70,10 @@ struct shim {
 };
 
 /* main.c */
-uint64_t shim_now_ms(void);
-uint64_t shim_wall_ms(void);
+uint64_t shim_now_ms(void); /* monotonic */
 void shim_ring(const struct shim *s);
+/* What readers see: a file in the task's directory, there or not, and the news of it. */
+void shim_show(struct shim *s, const char *file, bool there, const char *news);
 /* For tests, which ask for it with --die-at: dies as if killed at the point named. */
 void shim_point(const struct shim *s, const char *point);
 
@@ -116,13 +100,7 @@ void input_stir(struct shim *s);
 void input_look(struct shim *s);
 
 /* control.c */
-int control_open(struct shim *s); /* 0 or errno */
-void control_accept(struct shim *s);
 void control_serve(struct shim *s, struct listener *l);
-/* Watchers have asked for news, askers for the end of the tree. */
-void control_tell(struct shim *s, const char *message, bool watchers, bool askers);
-void control_tell_room(struct shim *s);
-bool control_is_watched(const struct shim *s);
 
 /* ending.c */
 void ending_ask(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms);

@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 
+#include "proc/listeners.c"
 #include "shim/control.c"
 
 void ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
@@ -30,6 +31,11 @@ bool input_resize(struct shim *s, unsigned rows, unsigned columns)
 {
     (void)s;
     return rows > 0 && columns > 0;
+}
+
+void input_tell_room(struct shim *s)
+{
+    listeners_tell(&s->listeners, SHIM_SAY_ROOM, WANTS_ROOM);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
