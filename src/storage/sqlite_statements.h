@@ -4,6 +4,11 @@
 #define STORAGE_SQLITE_STATEMENTS_H
 
 #define SQL_LIVE "SELECT ?2, '', ?3, e.entry, e.json FROM entry e "
+#define SQLITE_ROWS 10 /* of ENTRY_PUT_ROWS */
+#define SQL_INSERT                                                                                                     \
+    "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json,"  \
+    " due_ms) VALUES"
+#define SQL_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #define SQL_EVENT "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox "
 /* Has nobody an event of entry e, of place p, still to read? */
 #define SQL_READ_BY_ALL                                                                                                \
@@ -27,9 +32,9 @@
     X(PLACE_LIVE, "SELECT live FROM place WHERE id = ?1")                                                              \
     X(PLACE_ADD_LIVE, "UPDATE place SET live = live + ?2 WHERE id = ?1")                                               \
     X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2")                                             \
-    X(ENTRY_PUT,                                                                                                       \
-      "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json,"  \
-      " due_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                                                    \
+    X(ENTRY_PUT, SQL_INSERT "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                                \
+    X(ENTRY_PUT_ROWS, SQL_INSERT SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW  \
+      ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW)                                                                          \
     X(ENTRY_SET,                                                                                                       \
       "UPDATE entry SET live = ?3, revision = ?4, name = ?5, parent = ?6, origin = ?7, ended_ms = ?8, queue = ?9,"     \
       " priority = ?10, waiting = ?11, json = ?12, due_ms = ?13, holder = CASE WHEN ?11 THEN holder END,"                            \

@@ -57,23 +57,44 @@ struct row { /* what is written of one value */
     const char *entry;
     uint64_t revision;
     rouse_index index;
-    const char *json;
+    char *json;
 };
 
-/* Parameters 1 to 13 of ENTRY_PUT and ENTRY_SET. */
+#define ROW_COLUMNS 13 /* parameters of ENTRY_PUT and, at first, of ENTRY_SET */
+
+static int bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    return sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+}
+
+/* Binds the row to the parameters behind at; what SQLite said. */
+static int bind_values(sqlite3_stmt *statement, int at, const struct row *row)
+{
+    const rouse_index *i = &row->index;
+    bool queued = i->live && i->queue, due = i->live && i->due_ms > 0 && i->due_ms <= INT64_MAX;
+    int result = sqlite3_bind_int64(statement, at + 1, (sqlite3_int64)row->place);
+    result |= bind_text(statement, at + 2, row->entry);
+    result |= sqlite3_bind_int(statement, at + 3, i->live);
+    result |= sqlite3_bind_int64(statement, at + 4, (sqlite3_int64)row->revision);
+    result |= bind_text(statement, at + 5, i->name);
+    result |= bind_text(statement, at + 6, i->parent);
+    result |= bind_text(statement, at + 7, i->run);
+    result |= i->live ? sqlite3_bind_null(statement, at + 8) : sqlite3_bind_int64(statement, at + 8, (sqlite3_int64)i->ended_ms);
+    result |= bind_text(statement, at + 9, queued ? i->queue : NULL);
+    result |= sqlite3_bind_int64(statement, at + 10, i->priority);
+    result |= sqlite3_bind_int(statement, at + 11, queued && i->waiting);
+    result |= bind_text(statement, at + 12, row->json);
+    result |= due ? sqlite3_bind_int64(statement, at + 13, (sqlite3_int64)i->due_ms) : sqlite3_bind_null(statement, at + 13);
+    return result;
+}
+
 static int bind_row(struct sqlite_store *s, enum sqlite_statement which, const struct row *row, sqlite3_stmt **ret_statement,
                     rouse_error *err)
 {
-    const rouse_index *i = &row->index;
-    bool queued = i->live && i->queue;
-    int code = sqlite_bind(s, which, ret_statement, err, "utiutttutuibu", row->place, row->entry, i->live ? 1 : 0, row->revision,
-                           i->name, i->parent, i->run, i->ended_ms, queued ? i->queue : NULL, (uint64_t)i->priority,
-                           queued && i->waiting ? 1 : 0, row->json, strlen(row->json), i->due_ms);
-    if (code == 0 && i->live)
-        sqlite3_bind_null(*ret_statement, 8);
-    if (code == 0 && (!i->live || i->due_ms == 0 || i->due_ms > INT64_MAX))
-        sqlite3_bind_null(*ret_statement, 13);
-    return code;
+    int code = sqlite_bind(s, which, ret_statement, err, "");
+    if (code < 0)
+        return code;
+    return bind_values(*ret_statement, 0, row) == SQLITE_OK ? 0 : sqlite_fail(s, sqlite3_extended_errcode(s->db), err);
 }
 
 /* The row's own place is taken care of by the caller, so what is not unique is the name. */
@@ -101,6 +122,14 @@ static int set_row(struct sqlite_store *s, const struct row *row, bool was_live,
     return 1;
 }
 
+static void count_row(struct sqlite_store *s, const struct row *row)
+{
+    if (row->index.live)
+        s->live++;
+    else
+        s->finished++;
+}
+
 /* 1 when there is a new row. */
 static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, rouse_error *err)
 {
@@ -115,11 +144,26 @@ static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, ro
         code = step_row(s, statement, row, err);
     if (code < 0)
         return code;
-    if (row->index.live)
-        s->live++;
-    else
-        s->finished++;
+    count_row(s, row);
     return 1;
+}
+
+/* New rows by one statement: half of what a row costs is beginning and ending the statement. 1, or 0 when one of them is refused:
+ * then none is there, and each must be put by itself, so that the right one is named. */
+static int put_rows(struct sqlite_store *s, const struct row rows[SQLITE_ROWS], rouse_error *err)
+{
+    sqlite3_stmt *statement;
+    int result = SQLITE_OK;
+    int code = sqlite_bind(s, SQL_ENTRY_PUT_ROWS, &statement, err, "");
+    for (int i = 0; i < SQLITE_ROWS && code == 0; i++)
+        result |= bind_values(statement, i * ROW_COLUMNS, &rows[i]);
+    if (code == 0)
+        code = result == SQLITE_OK ? sqlite_step(s, statement, NULL) : sqlite_fail(s, sqlite3_extended_errcode(s->db), err);
+    if (code < 0 && result == SQLITE_OK)
+        return (sqlite3_errcode(s->db) & 0xff) == SQLITE_CONSTRAINT ? 0 : sqlite_fail(s, sqlite3_extended_errcode(s->db), err);
+    for (int i = 0; i < SQLITE_ROWS && code == 0; i++)
+        count_row(s, &rows[i]);
+    return code < 0 ? code : 1;
 }
 
 /* ---- changes ---- */
@@ -131,7 +175,26 @@ struct writing {
     struct sqlite_place place;
     struct sqlite_seen *seen; /* who looks at it; may be NULL */
     bool cleared; /* the place holds nothing that was there before */
+    struct row rows[SQLITE_ROWS]; /* new ones, to be written together; their json is ours */
+    size_t n_rows;
 };
+
+static void drop_rows(struct writing *w)
+{
+    while (w->n_rows > 0)
+        free(w->rows[--w->n_rows].json);
+}
+
+static int write_rows(struct writing *w, rouse_error *err)
+{
+    int code = w->n_rows == SQLITE_ROWS ? put_rows(w->s, w->rows, err) : 0;
+    for (size_t i = 0; i < w->n_rows && code == 0; i++) {
+        int put = put_row(w->s, &w->rows[i], true, err);
+        code = put < 0 ? put : 0;
+    }
+    drop_rows(w);
+    return code < 0 ? code : 0;
+}
 
 static const char *run_of(const struct writing *w)
 {
@@ -141,9 +204,10 @@ static const char *run_of(const struct writing *w)
 /* The place is left: how many of its entries are live is brought up to date. */
 static int leave_place(struct writing *w, rouse_error *err)
 {
+    int code = write_rows(w, err);
     int64_t change = w->s->live;
     w->s->live = 0;
-    return change ? sqlite_run(w->s, SQL_PLACE_ADD_LIVE, err, "uu", w->place.id, (uint64_t)change) : 0;
+    return code == 0 && change ? sqlite_run(w->s, SQL_PLACE_ADD_LIVE, err, "uu", w->place.id, (uint64_t)change) : code;
 }
 
 static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
@@ -179,7 +243,14 @@ static int put(struct writing *w, const struct state_change *change, rouse_error
     rouse_index index = storage_index(change->key, change->cell->value);
     w->s->ended |= !index.live;
     struct row row = {w->place.id, entry, w->scope->revision, index, json};
-    code = put_row(w->s, &row, is_fresh(w, entry), err);
+    bool fresh = is_fresh(w, entry);
+    if (fresh && !w->seen) { /* who looks wants its seq */
+        w->rows[w->n_rows++] = row;
+        return w->n_rows == SQLITE_ROWS ? write_rows(w, err) : 0;
+    }
+    code = write_rows(w, err); /* those were created before */
+    if (code == 0)
+        code = put_row(w->s, &row, fresh, err);
     free(json);
     if (code < 0)
         return code;
@@ -220,8 +291,12 @@ static int write_change(struct writing *w, const struct state_change *change, ro
     int code = go_to(w, change->key, err);
     if (code < 0)
         return code;
-    if (change->action != STATE_PUT)
+    if (change->action != STATE_PUT) {
+        code = write_rows(w, err);
         sqlite_seen_note(w->s, w->seen, change, false, 0, w->scope->revision);
+    }
+    if (code < 0)
+        return code;
     switch (change->action) {
     case STATE_PUT:
         return put(w, change, err);
@@ -241,7 +316,10 @@ int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scop
     s->live = 0; /* what a failed commit left */
     for (size_t i = 0; i < count && code == 0; i++)
         code = write_change(&w, &items[i], err);
-    return code == 0 ? leave_place(&w, err) : code;
+    if (code == 0)
+        code = leave_place(&w, err);
+    drop_rows(&w);
+    return code;
 }
 
 int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err)

@@ -21,6 +21,7 @@ static const struct exception exceptions[] = {
     {"ENTRY_FINISHED", "SCAN entry USING INDEX entry_ended", "doctor"},
     {"INBOX_TWICE", "", "doctor"},
     {"MESSAGE_GAPS", "SCAN message USING COVERING INDEX message_place", "doctor"},
+    {"ENTRY_PUT_ROWS", "SCAN 10 CONSTANT ROWS", "those that are put"},
     {"QUEUE_HELD", "SCAN (subquery-1)", "counts what was found, up to the limit"},
     {"QUEUE_CLAIMED", "SCAN (subquery-1)", "the same"},
     {"PRUNE_KEEP_ANY", "SCAN e USING INDEX entry_ended", "walks from the newest to the one that stays; a prune of all threads"},

@@ -1,4 +1,5 @@
 /* Conformance: entries of maps, their order, lists, names. */
+#include <stdio.h>
 #include <string.h>
 
 #include "conformance.h"
@@ -205,6 +206,32 @@ static void test_name_in_use(void **state)
     assert_string_equal(list(f, &(rouse_query){.thread = "t"}), "bg_1 bg_0");
 }
 
+/* New tasks of one commit may be written together: the one that is refused is still named, and nothing of the others stays. */
+static void test_one_of_many_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char entry[16], name[16], want[512] = "";
+    for (int turn = 0; turn < 2; turn++) {
+        empty_batch(f);
+        for (int i = 0; i < 25; i++) {
+            struct item item = {.live = i != 7, .name = name, .text = "x"};
+            snprintf(entry, sizeof entry, "bg_%d", i);
+            snprintf(name, sizeof name, "n%d", turn == 0 && i == 16 ? 12 : i);
+            add(f, &items_key, item_put(entry, &item));
+        }
+        int code = commit(f, "t");
+        if (turn == 0)
+            assert_failed(code, &f->err, ROUSE_ECONFLICT, "a running task named 'n12' already exists");
+        else
+            assert_fine(code, &f->err);
+        assert_string_equal(list(f, &(rouse_query){.entry = "bg_3"}), turn == 0 ? "" : "bg_3");
+    }
+    for (int i = 24; i >= 0; i--)
+        snprintf(want + strlen(want), sizeof want - strlen(want), i ? "bg_%d " : "bg_%d", i);
+    assert_string_equal(list(f, NULL), want);
+    assert_string_equal(list(f, &(rouse_query){.finished_only = true}), "bg_7");
+}
+
 /* ---- the table ---- */
 
 static const struct CMUnitTest tests[] = {
@@ -216,6 +243,7 @@ static const struct CMUnitTest tests[] = {
     CONFORMANCE_TEST(test_list_errors),
     CONFORMANCE_TEST(test_same_entry_in_two_threads),
     CONFORMANCE_TEST(test_name_in_use),
+    CONFORMANCE_TEST(test_one_of_many_is_refused),
 };
 
 int main(void)
