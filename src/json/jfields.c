@@ -215,6 +215,15 @@ static size_t measure_strings(const char *const *strings, size_t *size)
     return count + 1;
 }
 
+/* One more than the place of the item before the last that is the same text; 0 = none. */
+static size_t find_same(const struct jfields_owned *o, const void *text)
+{
+    size_t i = o->count - 1;
+    while (i > 0 && o->items[i - 1].value != text)
+        i--;
+    return i;
+}
+
 static void add_item(struct jfields_owned *o, const struct jfield *row, size_t place, const void *value)
 {
     if (o->count == JFIELDS_OWNED)
@@ -225,7 +234,7 @@ static void add_item(struct jfields_owned *o, const struct jfield *row, size_t p
     *item = (struct jfields_item){.place = place, .value = value};
     if (row->type == JFIELD_STRINGS)
         item->list = measure_strings(value, &item->size);
-    else
+    else if ((item->same = find_same(o, value)) == 0)
         item->size = strlen(value) + 1;
     o->lists += item->list;
     o->size += item->size + item->list * sizeof(char *);
@@ -246,7 +255,7 @@ static void gather(const struct jfields *fields, const char *from, size_t offset
             continue;
         bool in_part = row->need == JFIELD_PART;
         if (in_part && !part)
-            continue;
+            break;
         const char *at = (in_part ? part : from) + row->offset;
         size_t place = (in_part ? o->part_base : offset) + row->offset;
         const void *value;
@@ -286,6 +295,7 @@ static const char **copy_strings(const char *const *strings, char *place, char *
 
 void jfields_own(const struct jfields_owned *owned, void *room, void *into)
 {
+    const void *copies[JFIELDS_OWNED];
     char *part = room, *lists = part + owned->part_size, *at = lists + owned->lists * sizeof(char *);
     if (owned->part) {
         memcpy(part, owned->part, owned->part_size);
@@ -298,8 +308,9 @@ void jfields_own(const struct jfields_owned *owned, void *room, void *into)
             copy = copy_strings(item->value, lists, &at);
             lists += item->list * sizeof(char *);
         } else {
-            copy = take(&at, item->value, item->size);
+            copy = item->same ? copies[item->same - 1] : take(&at, item->value, item->size);
         }
+        copies[i] = copy;
         bool in_part = item->place >= owned->part_base;
         memcpy(in_part ? part + (item->place - owned->part_base) : (char *)into + item->place, &copy, sizeof copy);
     }

@@ -60,6 +60,7 @@ struct jfields_item {
     size_t place; /* of the pointer: in the struct, or behind its end: in the part */
     size_t size;  /* of its texts, with their NULs */
     size_t list;  /* JFIELD_STRINGS: pointers in it, with its NULL; else 0 */
+    size_t same;  /* 0, or the item whose text it is too: one more than its place */
     const void *value;
 };
 
@@ -71,7 +72,7 @@ struct jfields_owned {
     struct jfields_item items[JFIELDS_OWNED];
 };
 
-/* size: of the struct at from, which the result borrows. */
+/* Rows of a part come behind all others. size: of the struct at from, which the result borrows. */
 void jfields_gather(const struct jfields *fields, const void *from, size_t size, struct jfields_owned *ret_owned);
 /* *into is a copy of the bytes of what was gathered: everything it borrows is copied to room, which has owned->size bytes and is
  * aligned for any type. */

@@ -9,7 +9,14 @@
 
 rouse_batch *rouse_batch_new(void)
 {
-    return calloc(1, sizeof(rouse_batch));
+    rouse_batch *batch = malloc(sizeof *batch);
+    if (batch) {
+        batch->items = batch->few;
+        batch->cap = BATCH_FEW;
+        batch->count = 0;
+        batch->has_base = false;
+    }
+    return batch;
 }
 
 static void release_update(const rouse_key *key, void *update)
@@ -24,7 +31,8 @@ void rouse_batch_free(rouse_batch *batch)
         return;
     for (size_t i = 0; i < batch->count; i++)
         release_update(batch->items[i].key, batch->items[i].update);
-    free(batch->items);
+    if (batch->items != batch->few)
+        free(batch->items);
     free(batch);
 }
 
@@ -33,9 +41,12 @@ static int reserve(rouse_batch *batch, size_t more, rouse_error *err)
     if (batch->cap - batch->count >= more)
         return 0;
     size_t cap = batch->cap * 2 + more;
-    struct batch_item *items = reallocarray(batch->items, cap, sizeof *items);
+    bool inside = batch->items == batch->few;
+    struct batch_item *items = reallocarray(inside ? NULL : batch->items, cap, sizeof *items);
     if (!items)
         return rouse_fail_memory(err);
+    if (inside)
+        memcpy(items, batch->few, batch->count * sizeof *items);
     batch->items = items;
     batch->cap = cap;
     return 0;

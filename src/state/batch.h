@@ -9,8 +9,11 @@ struct batch_item {
     void *update; /* owned; NULL: clear the key */
 };
 
+#define BATCH_FEW 4 /* updates that need no memory of their own */
+
 struct rouse_batch {
     struct batch_item *items;
+    struct batch_item few[BATCH_FEW];
     size_t count, cap;
     bool has_base;
     uint64_t base;

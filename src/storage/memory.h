@@ -44,7 +44,6 @@ struct memory_entry {
     struct memory_entry *newer, *older;         /* in the shelf */
     struct memory_entry *every_newer, *every_older; /* in the kind */
     struct memory_member *members;
-    struct memory_claim *claim; /* or NULL; it may have run out */
     struct memory_due *due;     /* or NULL */
     bool live;
     bool fresh;   /* made by the commit that is going on: in no list yet */
@@ -58,7 +57,8 @@ struct memory_due { /* in the shelf's tree: by due_ms, then the newest first; a 
     uint64_t due_ms;
 };
 
-struct memory_claim {
+struct memory_claim { /* found by its entry; it may have run out */
+    const struct memory_entry *entry;
     uint64_t until_ms; /* monotonic */
     char holder[];
 };
@@ -148,8 +148,9 @@ struct memory_store {
     const rouse_platform *platform;
     uint64_t seed; /* of hashes: nobody can prepare names that collide */
     uint64_t salts, seq, number, event_id;
-    struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs;
+    struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs, claims;
     struct memory_kind *kinds;
+    struct memory_place *last_place; /* places stay */
     struct memory_event *oldest_event, *newest_event;
     struct memory_topics topics[MEMORY_TOPICS];
     struct memory_event *first_acked, *last_acked;
@@ -231,6 +232,7 @@ int memory_claim(void *backend, const char *key, const rouse_claim *claim, stora
 int memory_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err);
 int memory_lease(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err);
 int memory_lease_release(void *backend, const char *name, uint64_t epoch, rouse_error *err);
+void memory_drop_claim(struct memory_store *s, const struct memory_entry *entry); /* if there is one */
 void memory_lease_drop(struct memory_store *s, struct memory_lease *lease);
 int memory_check_fence(const struct memory_store *s, const rouse_fence *fence, rouse_error *err);
 int memory_prune(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,

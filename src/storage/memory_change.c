@@ -272,10 +272,8 @@ static void publish_entry(struct memory_change *c, struct memory_shelf *shelf, s
     c->store->ended = c->store->ended || (!live && (was_live || entry->fresh));
     if (entry->fresh)
         memory_link_entry(c->store, entry);
-    if (entry->claim && !(live && storage_index(cell->key, cell->value).waiting)) {
-        free(entry->claim);
-        entry->claim = NULL;
-    }
+    if (c->store->claims.count > 0 && !(live && storage_index(cell->key, cell->value).waiting))
+        memory_drop_claim(c->store, entry);
     cell_unref(old);
 }
 

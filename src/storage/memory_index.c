@@ -30,7 +30,7 @@ void memory_entry_free(struct memory_store *s, struct memory_entry *entry)
     memory_table_remove(&s->entries, memory_here_hash(s, entry->shelf, MEMORY_INDEXES, entry->name), entry);
     memory_table_remove(&s->entries_any, memory_any_hash(s, entry->shelf->kind, MEMORY_INDEXES, entry->name), entry);
     cell_unref(entry->cell);
-    free(entry->claim);
+    memory_drop_claim(s, entry);
     free(entry);
 }
 

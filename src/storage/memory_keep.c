@@ -39,14 +39,37 @@ static int compare_waiting(const void *a, const void *b)
     return x->entry->seq < y->entry->seq ? -1 : 1;
 }
 
-static bool is_claimed(const struct memory_entry *e, uint64_t now)
+static uint64_t claim_hash(const struct memory_store *s, const struct memory_entry *e)
 {
-    return e->claim && e->claim->until_ms > now;
+    return memory_rehash((uintptr_t)e, s->seed);
+}
+
+static struct memory_claim *find_claim(const struct memory_store *s, const struct memory_entry *e)
+{
+    size_t probe = 0;
+    struct memory_claim *claim = memory_table_next(&s->claims, claim_hash(s, e), &probe);
+    while (claim && claim->entry != e)
+        claim = memory_table_next(&s->claims, claim_hash(s, e), &probe);
+    return claim;
+}
+
+void memory_drop_claim(struct memory_store *s, const struct memory_entry *entry)
+{
+    struct memory_claim *claim = s->claims.count > 0 ? find_claim(s, entry) : NULL;
+    if (claim)
+        memory_table_remove(&s->claims, claim_hash(s, entry), claim);
+    free(claim);
+}
+
+static bool is_claimed(const struct memory_store *s, const struct memory_entry *e, uint64_t now)
+{
+    const struct memory_claim *claim = find_claim(s, e);
+    return claim && claim->until_ms > now;
 }
 
 /* Fills next (room for every live entry) with what can be claimed; returns how many, and how many of the queue are held. */
-static size_t look_at_queue(const struct memory_kind *kind, const rouse_claim *claim, uint64_t now, struct waiting *next,
-                            uint64_t *ret_held)
+static size_t look_at_queue(const struct memory_store *s, const struct memory_kind *kind, const rouse_claim *claim,
+                            uint64_t now, struct waiting *next, uint64_t *ret_held)
 {
     size_t count = 0;
     *ret_held = 0;
@@ -55,7 +78,7 @@ static size_t look_at_queue(const struct memory_kind *kind, const rouse_claim *c
         rouse_index index = storage_index(e->cell->key, e->cell->value);
         if (!index.queue || strcmp(index.queue, claim->queue) != 0)
             continue;
-        if (!index.waiting || is_claimed(e, now))
+        if (!index.waiting || is_claimed(s, e, now))
             ++*ret_held;
         else if (!claim->thread || strcmp(claim->thread, e->shelf->place->thread) == 0)
             next[count++] = (struct waiting){.entry = e, .priority = index.priority};
@@ -69,25 +92,28 @@ static int make_claim(struct waiting *w, const rouse_claim *claim, uint64_t now,
     w->claim = malloc(sizeof *w->claim + size);
     if (!w->claim)
         return rouse_fail_memory(err);
+    w->claim->entry = w->entry;
     w->claim->until_ms = claim->lease_ms ? later(now, claim->lease_ms) : UINT64_MAX;
     memcpy(w->claim->holder, claim->holder, size);
     return 0;
 }
 
-static int claim_some(struct waiting *next, size_t count, const rouse_claim *claim, uint64_t now, storage_row_sink *sink,
-                      void *userdata, rouse_error *err)
+static int claim_some(struct memory_store *s, struct waiting *next, size_t count, const rouse_claim *claim, uint64_t now,
+                      storage_row_sink *sink, void *userdata, rouse_error *err)
 {
-    int code = 0;
+    int code = memory_table_reserve(&s->claims, count) < 0 ? rouse_fail_memory(err) : 0;
     for (size_t i = 0; i < count && code == 0; i++) {
         code = make_claim(&next[i], claim, now, err);
         if (code == 0)
             code = give(next[i].entry, sink, userdata, err);
     }
     for (size_t i = 0; i < count; i++) {
-        struct memory_claim *unused = code == 0 ? next[i].entry->claim : next[i].claim;
-        if (code == 0)
-            next[i].entry->claim = next[i].claim;
-        free(unused);
+        if (code == 0) {
+            memory_drop_claim(s, next[i].entry);
+            memory_table_add(&s->claims, claim_hash(s, next[i].entry), next[i].claim);
+        } else {
+            free(next[i].claim);
+        }
     }
     return code;
 }
@@ -95,7 +121,7 @@ static int claim_some(struct waiting *next, size_t count, const rouse_claim *cla
 int memory_claim(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
                  rouse_error *err)
 {
-    const struct memory_store *s = backend;
+    struct memory_store *s = backend;
     const struct memory_kind *kind = memory_find_kind(s, key);
     size_t live = kind ? ptree_count(&kind->live) : 0;
     struct waiting *next = live > 0 ? calloc(live, sizeof *next) : NULL;
@@ -104,7 +130,7 @@ int memory_claim(void *backend, const char *key, const rouse_claim *claim, stora
         return 0;
     if (!next)
         return rouse_fail_memory(err);
-    size_t count = look_at_queue(kind, claim, now, next, &held);
+    size_t count = look_at_queue(s, kind, claim, now, next, &held);
     if (count > 1)
         qsort(next, count, sizeof *next, compare_waiting);
     count = count < claim->limit ? count : claim->limit;
@@ -112,7 +138,7 @@ int memory_claim(void *backend, const char *key, const rouse_claim *claim, stora
         uint64_t room = held < claim->max_held ? claim->max_held - held : 0;
         count = count < room ? count : (size_t)room;
     }
-    int code = claim_some(next, count, claim, now, sink, userdata, err);
+    int code = claim_some(s, next, count, claim, now, sink, userdata, err);
     free(next);
     return code;
 }
@@ -123,10 +149,9 @@ int memory_unclaim(void *backend, const char *key, const char *thread, const cha
     const struct memory_place *place = memory_find_place(s, thread, "");
     const struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
     struct memory_entry *e = shelf ? memory_find_entry(s, shelf, entry) : NULL;
-    if (!e || !is_claimed(e, mono_ms(s)) || strcmp(e->claim->holder, holder) != 0)
+    if (!e || !is_claimed(s, e, mono_ms(s)) || strcmp(find_claim(s, e)->holder, holder) != 0)
         return rouse_fail(err, ROUSE_ENOTFOUND, "'%s' has no claim on '%s'", holder, entry);
-    free(e->claim);
-    e->claim = NULL;
+    memory_drop_claim(s, e);
     memory_bell_ring(s);
     return 0;
 }

@@ -26,9 +26,13 @@ struct memory_place *memory_find_place(const struct memory_store *s, const char 
 
 struct memory_place *memory_want_place(struct memory_store *s, const char *thread, const char *run)
 {
-    struct memory_place *place = memory_find_place(s, thread, run);
-    if (place)
+    struct memory_place *place = s->last_place; /* mostly the one that is asked for again */
+    if (!place || strcmp(place->thread, thread) != 0 || strcmp(place->run, run) != 0)
+        place = memory_find_place(s, thread, run);
+    if (place) {
+        s->last_place = place;
         return place;
+    }
     size_t thread_size = strlen(thread) + 1, run_size = strlen(run) + 1;
     if (memory_table_reserve(&s->places, 1) < 0)
         return NULL;
@@ -165,7 +169,6 @@ static void free_entry(struct memory_entry *entry)
         entry->members = next;
     }
     cell_unref(entry->cell);
-    free(entry->claim);
     free(entry->due);
     free(entry);
 }
@@ -203,6 +206,7 @@ void memory_close(void *backend)
     drain(&s->groups, free);
     drain(&s->events, drop_event);
     drain(&s->messages, free);
+    drain(&s->claims, free);
     drain(&s->runs, free);
     drain(&s->places, drop_place);
     memory_table_done(&s->entries_any);

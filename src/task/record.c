@@ -10,9 +10,12 @@
 
 struct record {
     rouse_task task; /* first: a rouse_task handed out is its record */
-    atomic_size_t references;
-    struct arena arena;
-    rouse_task *under; /* whose texts it borrows, or NULL */
+    atomic_uint references;
+    bool is_over;
+    union {
+        struct arena arena;
+        rouse_task *under; /* is_over: whose texts it borrows */
+    };
 };
 
 const char *const status_names[] = {"running", "completed", "failed", "cancelled", NULL};
@@ -144,8 +147,8 @@ static struct record *record_new(size_t more)
     if (!r)
         return NULL;
     r->task = (rouse_task){.owner_thread_id = "", .ext = {.exit_code = -1}};
+    r->is_over = false;
     r->arena = (struct arena){0};
-    r->under = NULL;
     atomic_init(&r->references, 1);
     return r;
 }
@@ -162,8 +165,10 @@ void rouse_task_free(rouse_task *task)
     struct record *r = (struct record *)(void *)task;
     if (!r || atomic_fetch_sub_explicit(&r->references, 1, memory_order_acq_rel) > 1)
         return;
-    arena_done(&r->arena);
-    rouse_task_free(r->under); /* which is over none */
+    if (r->is_over)
+        rouse_task_free(r->under); /* which is over none */
+    else
+        arena_done(&r->arena);
     free(r);
 }
 
@@ -173,7 +178,8 @@ rouse_task *record_over(rouse_task *task)
     if (!r)
         return NULL;
     r->task = *task;
-    r->under = record_share(below->under ? below->under : task);
+    r->is_over = true;
+    r->under = record_share(below->is_over ? below->under : task);
     return &r->task;
 }
 

@@ -24,12 +24,11 @@ static void update_release(void *update)
 
 static rouse_task_update *update_new(bool replace)
 {
-    rouse_task_update *u = calloc(1, sizeof *u);
-    if (!u)
-        return NULL;
-    u->replace = replace;
-    u->tasks = &u->one;
-    u->cap = 1;
+    rouse_task_update *u = malloc(sizeof *u);
+    if (u) {
+        *u = (rouse_task_update){.replace = replace, .cap = 1};
+        u->tasks = &u->one;
+    }
     return u;
 }
 
