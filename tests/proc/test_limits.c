@@ -132,6 +132,7 @@ static void test_no_sandbox_without_bubblewrap(void **state)
     start.sandbox = &sandbox;
     start.env = (const char *const[]){"PATH=/nowhere", NULL};
     assert_int_equal(start_task(*state, "bg_1", &start, NULL, &err), ROUSE_ENOTFOUND);
+    assert_non_null(strstr(err.message, "install the package bubblewrap"));
     assert_non_null(strstr(err.message, "bubblewrap"));
 }
 
