@@ -278,7 +278,8 @@ typedef struct rouse_task_spec { /* zero means default */
     rouse_retry retry;
     rouse_when when;             /* TIMER: when it fires; others: not before */
     const char *const *labels;   /* NULL-terminated "key=value"; at most 32 of at most 256 bytes */
-    const char *key;             /* idempotency: a second start with it in the same thread gives the task of the first one */
+    const char *key;             /* idempotency: a second start with it in the same thread gives the task of the first one.
+                                    Remembered for 30 days at least */
 } rouse_task_spec;
 
 /* Starts a task. The record is durable, and its id known, before anything of it runs; a command runs under its own supervisor.
@@ -344,7 +345,8 @@ typedef enum rouse_until {
     ROUSE_UNTIL_ENDED = 0,
     ROUSE_UNTIL_READY,
     ROUSE_UNTIL_MATCH, /* a line of its output matches rouse_wait.match */
-    ROUSE_UNTIL_IDLE   /* it printed nothing for rouse_wait.idle_ms, counted from its last output or from the call */
+    ROUSE_UNTIL_IDLE,  /* it printed nothing for rouse_wait.idle_ms, counted from its last output or from the call */
+    ROUSE_UNTIL_PROGRESS /* its progress.done is rouse_wait.progress_done or more */
 } rouse_until;
 typedef struct rouse_wait {        /* zero means default */
     const char *thread;            /* where names are looked up; with count 0: all running tasks of the thread */
@@ -362,6 +364,7 @@ typedef struct rouse_wait {        /* zero means default */
                                       first 4096 bytes; against one without an end when the task has ended or is silent */
     uint64_t match_from;           /* offset to begin at; 0 = all output that is kept */
     uint64_t idle_ms;              /* with ROUSE_UNTIL_IDLE */
+    uint64_t progress_done;        /* with ROUSE_UNTIL_PROGRESS. For any step: one more than what was seen last, so that none is missed */
 } rouse_wait;
 /* Sleeps until it holds. *ret_list: the tasks as they are then, in the order asked for (Returns rouse_task_list_free); also
  * set when it returns ROUSE_ETIMEOUT. A task that ended is never waited for, also not for ready, match or idle.
@@ -395,7 +398,7 @@ typedef struct rouse_waiting rouse_waiting;
 typedef void (*rouse_wait_done)(int code, const rouse_task_list *list, void *userdata);
 /* As rouse_task_wait, without sleeping: wake_fd is not looked at, a tree is what it is at the time of the call, and done is called
  * even when it holds already. *ret_waiting (may be NULL): Borrowed until done is called; end it before that with
- * rouse_waiting_free. ROUSE_EUNSUPPORTED for MATCH and IDLE, and the errors of rouse_task_wait: then done is never called. */
+ * rouse_waiting_free. ROUSE_EUNSUPPORTED for MATCH, IDLE and PROGRESS, and the errors of rouse_task_wait: then done is never called. */
 ROUSE_API int rouse_waiting_new(rouse_manager *manager, const rouse_wait *wait, rouse_wait_done done, void *userdata,
                                 rouse_waiting **ret_waiting, rouse_error *err);
 /* Ends a wait whose callback has not been called; it will not be. Takes NULL. rouse_manager_free does it for all. */
@@ -440,7 +443,8 @@ ROUSE_API int rouse_task_recover(rouse_manager *manager, const char *thread, rou
 /* Forgets tasks that are over: their records, their events, their directories (rouse_store_prune says which, and how many at a
  * time: call again until it returns 0, which also removes what a crash in the middle of it left). tell (may be NULL) is called
  * for each, record Borrowed for the call. Returns how many. The errors of rouse_store_prune, and ROUSE_EIO. What the store
- * removes to keep its own limits (rouse_store_set_retention) goes with its directories as long as a manager is there. */
+ * removes to keep its own limits (rouse_store_set_retention) goes with its directories as long as a manager is there. The call that
+ * returns 0 also forgets idempotency keys, receipts of messages and cancelled runs of more than 30 days ago. */
 typedef void rouse_pruned(const rouse_task *task, void *userdata);
 ROUSE_API int rouse_task_prune(rouse_manager *manager, const rouse_prune *what, rouse_pruned *tell, void *userdata,
                                rouse_error *err);

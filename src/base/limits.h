@@ -40,6 +40,7 @@
 #define LIMIT_MANY 1000                 /* tasks started or ended in one transaction */
 #define LIMIT_LIST 10000                /* rows of one page */
 #define LIMIT_NUMBERS 10000             /* task numbers taken by one commit */
+#define LIMIT_MARK_MS (30ull * 86400000) /* idempotency keys, receipts and cancelled runs are kept so long, then a prune forgets them */
 #define LIMIT_PRUNE 1000                /* entries removed by one call */
 #define LIMIT_KEEPING 8                 /* entries that a commit removes to keep the store's own limits */
 #define LIMIT_KEEPING_LOOK 64           /* entries that it looks at for that */

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "task/manager.h"
+#include "task/marks.h"
 
 /* Removes the directory of an id that no row has, unless something is still at it (an import may have replaced the row of a
  * running task). 1, 0, or an error. */
@@ -82,6 +84,23 @@ static int sweep(rouse_manager *m, rouse_error *err)
     return code;
 }
 
+/* ---- marks ---- */
+
+static int prune_marks(rouse_manager *m, const char *thread, rouse_error *err)
+{
+    const rouse_prune old = {.thread = thread, .older_ms = LIMIT_MARK_MS, .unread = true, .limit = LIMIT_PRUNE};
+    size_t count;
+    do {
+        rouse_rows *rows;
+        int code = rouse_store_prune(m->store, &marks_key, &old, &rows, err);
+        if (code < 0)
+            return code;
+        count = rouse_rows_count(rows);
+        rouse_rows_free(rows);
+    } while (count == LIMIT_PRUNE);
+    return 0;
+}
+
 /* ---- asked for ---- */
 
 int rouse_task_prune(rouse_manager *manager, const rouse_prune *what, rouse_pruned *tell, void *userdata, rouse_error *err)
@@ -102,5 +121,7 @@ int rouse_task_prune(rouse_manager *manager, const rouse_prune *what, rouse_prun
     rouse_rows_free(rows);
     if (count == 0 && !what->dry && manager->tasks >= 0)
         code = sweep(manager, err);
+    if (code >= 0 && count == 0 && !what->dry)
+        code = prune_marks(manager, what->thread, err);
     return code < 0 ? code : (int)count;
 }

@@ -37,11 +37,17 @@ static uint64_t mono(const struct waiter *w)
     return w->manager->platform->mono_ms(w->manager->platform->userdata);
 }
 
+static bool has_come_to(const rouse_task *task, uint64_t done)
+{
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    return plan && plan->has_progress && plan->progress.done >= done;
+}
+
 static bool holds(const struct waiter *w, size_t i)
 {
     const rouse_task *task = w->tasks[i];
     return rouse_status_is_terminal(task->status) || (w->wait->until == ROUSE_UNTIL_READY && task->ext.ready) ||
-           watch_holds(&w->watch, i);
+           (w->wait->until == ROUSE_UNTIL_PROGRESS && has_come_to(task, w->wait->progress_done)) || watch_holds(&w->watch, i);
 }
 
 static bool is_over(const struct waiter *w)
