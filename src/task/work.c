@@ -148,7 +148,7 @@ static int start_works(struct works *ws, const rouse_task_spec *const *specs, ro
     rouse_manager *m = ws->manager;
     uint64_t now = manager_now(m);
     int code = 0;
-    size_t n = ws->count;
+    size_t n = ws->count, given = 0;
     for (ws->count = 0; code == 0 && ws->count < n; ws->count++)
         code = prepare_work(m, specs[ws->count], &ws->items[ws->count], now, err);
     if (code == 0)
@@ -157,7 +157,12 @@ static int start_works(struct works *ws, const rouse_task_spec *const *specs, ro
         code = set_going(m, &ws->items[i], err);
         if (code >= 0 && ret_tasks)
             code = give_record(m, &ws->items[i], &ret_tasks[i], err);
+        given += code >= 0 && ret_tasks;
         code = code > 0 ? 0 : code;
+    }
+    while (code < 0 && given > 0) {
+        rouse_task_free(ret_tasks[--given]);
+        ret_tasks[given] = NULL;
     }
     for (size_t i = 0; i < ws->count; i++) {
         rouse_task_free(ws->items[i].stored);
