@@ -164,7 +164,8 @@ int rouse_manager_new(rouse_store *store, const rouse_manager_options *options, 
         return rouse_fail_memory(err);
     m->store = store;
     m->platform = rouse_store_platform(store);
-    m->tasks = m->owners = m->owner_lock = m->bell = -1;
+    m->tasks = m->owners = m->owner_lock = -1;
+    m->bell = -1;
     m->notes_seen = -1;
     pthread_mutex_init(&m->owner_guard, NULL);
     read_boot(m);
