@@ -8,10 +8,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static bool limit(int what, uint64_t most)
+static bool set_limits(const struct words *asked)
 {
-    const struct rlimit both = {most, most};
-    return most == 0 || setrlimit(what, &both) == 0;
+    const struct rlimit cpu = {asked->cpu_seconds, asked->cpu_seconds}, memory = {asked->memory_bytes, asked->memory_bytes};
+    const struct rlimit files = {asked->files, asked->files};
+    return (asked->cpu_seconds == 0 || setrlimit(RLIMIT_CPU, &cpu) == 0) &&
+           (asked->memory_bytes == 0 || setrlimit(RLIMIT_AS, &memory) == 0) &&
+           (asked->files == 0 || setrlimit(RLIMIT_NOFILE, &files) == 0);
 }
 
 const char *confine(const struct words *asked)
@@ -21,7 +24,7 @@ const char *confine(const struct words *asked)
     errno = 0;
     if (asked->nice && nice((int)strtol(asked->nice, NULL, 10)) == -1 && errno != 0)
         return "cannot set the niceness";
-    if (!limit(RLIMIT_CPU, asked->cpu_seconds) || !limit(RLIMIT_AS, asked->memory_bytes) || !limit(RLIMIT_NOFILE, asked->files))
+    if (!set_limits(asked))
         return "cannot set the limits";
     return NULL;
 }

@@ -70,7 +70,8 @@ static int read_reaper(struct words *fill, int argc, char **argv)
     uint64_t n;
     if (argc < 1 || !read_number(&n, argv[0]) || n < 1 || n >= (uint64_t)argc)
         return 0;
-    memmove(argv, argv + 1, n * sizeof *argv);
+    for (size_t i = 0; i < n; i++)
+        argv[i] = argv[i + 1];
     argv[n] = NULL;
     fill->reaper = (const char *const *)argv;
     return (int)n + 2;
