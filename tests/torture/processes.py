@@ -112,7 +112,7 @@ class Round:
                 fd = os.pidfd_open(pid)
             except OSError:
                 continue
-            if not wait_for_end(fd, 10):
+            if not wait_for_end(fd, 60):  # longer than a reaper tries again
                 with open(f'/proc/{pid}/cmdline', 'rb') as f:
                     problems.append(f'left running: {f.read()!r}')
             os.close(fd)
