@@ -146,5 +146,7 @@ const char *cli_getenv(const char *name);
 /* The task this process is, when the open store is the one it is a task of; else NULL. */
 const char *cli_own_task(const struct cli *cli);
 uint64_t cli_now(const struct cli *cli);
+/* Whether an agent reads how the thread's tasks end: one has run there, or an event was acknowledged. 1, 0 or an error. */
+int cli_has_reader(const struct cli *cli, rouse_error *err);
 
 #endif

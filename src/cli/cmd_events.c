@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "json/jtext.h"
@@ -31,13 +32,27 @@ static const struct option_row rows[] = {
     ROW_END,
 };
 
-static void add_json(struct buf *out, const rouse_event *event)
+static int print_json(const rouse_event *event, rouse_error *err)
 {
-    buf_addf(out, "{\"id\":%llu", (unsigned long long)event->id);
-    jtext_add_name(out, "thread");
-    jtext_add_string(out, event->thread, strlen(event->thread));
-    buf_addf(out, ",\"created_at_ms\":%llu,\"acknowledged\":%s,\"event\":%s}\n", (unsigned long long)event->created_at_ms,
-             event->acknowledged ? "true" : "false", event->json);
+    struct buf out = BUF_INIT(0);
+    json_line_number(&out, "id", event->id);
+    json_line_text(&out, "thread", event->thread);
+    json_line_number(&out, "created_at_ms", event->created_at_ms);
+    json_line_bool(&out, "acknowledged", event->acknowledged);
+    json_line_raw(&out, "event", event->json);
+    return json_line_print(&out, err);
+}
+
+/* An event about a stage is told by the stage. */
+static void read_stage(const char *json, char kind[64], char *more, size_t size)
+{
+    static const char member[] = "\"payload\":";
+    const char *payload = strstr(json, member);
+    if (strcmp(more, "stage") != 0 || !payload)
+        return;
+    payload += strlen(member);
+    if (jtext_member_text(payload, strlen(payload) - 1, "stage", more, size))
+        snprintf(kind, 64, "stage");
 }
 
 /* "12  3 min ago  bg_4  failed: exit status 2"; the event's own text is JSON, and shown as it is. */
@@ -47,10 +62,12 @@ static void add_line(const struct cli *cli, struct buf *out, const rouse_event *
     uint64_t now = cli_now(cli);
     size_t len = strlen(event->json);
     jtext_member_text(event->json, len, "kind", kind, sizeof kind);
-    if (strcmp(kind, "custom") == 0)
+    if (strcmp(kind, "custom") == 0) {
         jtext_member_text(event->json, len, "event_type", more, sizeof more);
-    else
+        read_stage(event->json, kind, more, sizeof more);
+    } else {
         jtext_member_text(event->json, len, "error", more, sizeof more);
+    }
     buf_addf(out, "%-4llu ", (unsigned long long)event->id);
     buf_addf(out, "%8s ago  ", text_span(now > event->created_at_ms ? now - event->created_at_ms : 0, span));
     if (with_thread) {
@@ -83,8 +100,8 @@ static int print_event(const struct cli *cli, const struct events_options *o, co
 {
     struct buf out = BUF_INIT(0);
     if (o->common.json || o->lines)
-        add_json(&out, event);
-    else if (terminal_is(stdout))
+        return print_json(event, err);
+    if (terminal_is(stdout))
         add_line(cli, &out, event, o->all_threads);
     else
         add_row(&out, event);

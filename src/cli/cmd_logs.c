@@ -9,8 +9,8 @@
 #include "base/fd.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/json_line.h"
 #include "cli/terminal.h"
-#include "json/jtext.h"
 
 struct logs_options {
     struct common common;
@@ -63,18 +63,12 @@ static int write_piece(const char *bytes, size_t len, void *userdata, rouse_erro
 static int print_json(const struct follow *f, uint64_t first, const rouse_output *output, const struct writer *w, rouse_error *err)
 {
     struct buf out = BUF_INIT(0);
-    buf_addc(&out, '{');
-    jtext_add_name(&out, "task_id");
-    jtext_add_string(&out, f->id, strlen(f->id));
-    buf_addf(&out, ",\"offset\":%llu,\"next_offset\":%llu,\"dropped\":%llu,\"text\":", (unsigned long long)first,
-             (unsigned long long)f->offset, (unsigned long long)output->dropped);
-    jtext_add_string(&out, buf_text(&w->text), w->text.len);
-    buf_addc(&out, '}');
-    int code = buf_check(&out, err);
-    if (code == 0)
-        puts(buf_text(&out));
-    buf_done(&out);
-    return code;
+    json_line_text(&out, "task_id", f->id);
+    json_line_number(&out, "offset", first);
+    json_line_number(&out, "next_offset", f->offset);
+    json_line_number(&out, "dropped", output->dropped);
+    json_line_bytes(&out, "text", buf_text(&w->text), w->text.len);
+    return json_line_print(&out, err);
 }
 
 static int find_start(struct cli *cli, const struct logs_options *o, const char *id, uint64_t *ret_offset, rouse_error *err)

@@ -114,19 +114,42 @@ static int print_json(const struct forest *forest, rouse_error *err)
     return code;
 }
 
+/* Nothing runs: what there is instead. */
+static int print_nothing(const struct cli *cli, const struct ls_options *o, rouse_error *err)
+{
+    const rouse_task_filter ever = {.thread = o->all_threads ? NULL : cli->thread, .limit = 1};
+    const rouse_task_filter elsewhere = {.running_only = true, .limit = 1};
+    rouse_task_list *any = NULL, *others = NULL;
+    int code = rouse_task_list_get(cli->manager, &ever, &any, err);
+    if (code == 0)
+        code = rouse_task_list_get(cli->manager, &elsewhere, &others, err);
+    if (code == 0) {
+        bool is_new = rouse_task_list_count(any) == 0;
+        printf("%s%s%s", is_new ? "no tasks" : "nothing is running", o->all_threads ? "" : " in thread ",
+               o->all_threads ? "" : cli->thread);
+        if (rouse_task_list_count(others) > 0 && !o->all_threads)
+            printf("; rouse ls --all-threads shows what runs in others");
+        puts(is_new ? "; rouse run -d -- CMD starts one" : "; rouse ls -a shows what has ended");
+    }
+    rouse_task_list_free(any);
+    rouse_task_list_free(others);
+    return code;
+}
+
 /* Only on a terminal: what the list does not show. */
-static void print_hints(const struct cli *cli, const struct ls_options *o, const struct forest *forest, size_t limit)
+static int print_hints(const struct cli *cli, const struct ls_options *o, const struct forest *forest, size_t limit,
+                       rouse_error *err)
 {
     if (!terminal_is(stdout))
-        return;
-    if (forest->count == 0 && !o->ended_too && !o->status)
-        printf("nothing is running%s%s; rouse ls -a shows what has ended\n", o->all_threads ? "" : " in thread ",
-               o->all_threads ? "" : cli->thread);
-    else if (forest->count == 0)
+        return 0;
+    if (forest->count == 0 && !o->status && !o->before)
+        return print_nothing(cli, o, err);
+    if (forest->count == 0)
         printf("no such tasks\n");
     else if (forest->count == limit)
         printf("%sthere may be more: --before %s%s\n", terminal_dim(stdout), forest->nodes[limit - 1].task->task_id,
                terminal_plain(stdout));
+    return 0;
 }
 
 static int print(struct cli *cli, const struct ls_options *o, const struct forest *forest, size_t limit, rouse_error *err)
@@ -135,7 +158,7 @@ static int print(struct cli *cli, const struct ls_options *o, const struct fores
         return print_json(forest, err);
     int code = forest->count > 0 ? print_table(cli, forest, o->all_threads || o->tree, err) : 0;
     if (code == 0)
-        print_hints(cli, o, forest, limit);
+        code = print_hints(cli, o, forest, limit, err);
     return code;
 }
 

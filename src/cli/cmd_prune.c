@@ -51,14 +51,14 @@ static int count_unread(struct cli *cli, rouse_prune what, rouse_error *err)
     return code < 0 ? code : 0;
 }
 
-static int prune(struct cli *cli, const struct prune_options *o, rouse_error *err)
+static int prune(struct cli *cli, const struct prune_options *o, bool unread, rouse_error *err)
 {
     rouse_prune what = {
         .thread = o->all_threads ? NULL : cli->thread,
         .all = !o->older.given && (!o->keep.given || o->keep.value == 0),
         .older_ms = o->older.given && o->older.ms == 0 ? 1 : o->older.ms,
         .keep = o->keep.given ? o->keep.value : 0,
-        .unread = o->unread,
+        .unread = unread,
         .dry = o->dry,
     };
     struct told told = {.json = cli->common.json, .err = err};
@@ -71,14 +71,18 @@ static int prune(struct cli *cli, const struct prune_options *o, rouse_error *er
     if (told.json)
         puts("]");
     code = code < 0 ? code : told.code;
-    return code < 0 || o->unread || o->dry ? code : count_unread(cli, what, err);
+    return code < 0 || unread || o->dry ? code : count_unread(cli, what, err);
 }
 
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     const struct prune_options *o = options;
     int code = cli_open(cli, false, err);
-    return code == 0 ? prune(cli, o, err) : code;
+    /* In a thread without an agent there is nobody to wait for. */
+    int reader = code == 0 && !o->unread && !o->all_threads ? cli_has_reader(cli, err) : code == 0;
+    if (code < 0 || reader < 0)
+        return code < 0 ? code : reader;
+    return prune(cli, o, o->unread || !reader, err);
 }
 
 const struct command cmd_prune = {
@@ -86,7 +90,8 @@ const struct command cmd_prune = {
     .usage = (const char *const[]){"[OPTION…]", NULL},
     .summary = "forget finished tasks and their output",
     .text = "Without --older and --keep all that have ended; with both, those that either names. Prints their ids. Running tasks are\n"
-            "never touched, and no id is ever used again. Tasks whose end an agent has still to read of stay, unless --unread.",
+            "never touched, and no id is ever used again. Tasks whose end an agent of the thread has still to read of stay, unless\n"
+            "--unread; in a thread without an agent there are none, and --all-threads takes every thread for one that has.",
     .options = rows,
     .options_size = sizeof(struct prune_options),
     .examples = (const struct example[]){{"rouse prune --older 7d", "of the thread, what ended more than a week ago"},

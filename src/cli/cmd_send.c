@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "json/jtext.h"
+#include "cli/json_line.h"
 
 struct send_options {
     struct common common;
@@ -23,20 +23,11 @@ static const struct option_row rows[] = {
 static int print_json(const rouse_receipt *receipt, rouse_error *err)
 {
     struct buf out = BUF_INIT(0);
-    buf_addc(&out, '{');
-    jtext_add_name(&out, "message_id");
-    jtext_add_string(&out, receipt->message_id, strlen(receipt->message_id));
-    buf_adds(&out, receipt->error ? ",\"status\":\"failed\"" : ",\"status\":\"accepted\"");
-    if (receipt->error) {
-        jtext_add_name(&out, "error");
-        jtext_add_string(&out, receipt->error, strlen(receipt->error));
-    }
-    buf_addc(&out, '}');
-    int code = buf_check(&out, err);
-    if (code == 0)
-        puts(buf_text(&out));
-    buf_done(&out);
-    return code;
+    json_line_text(&out, "message_id", receipt->message_id);
+    json_line_text(&out, "status", receipt->error ? "failed" : "accepted");
+    if (receipt->error)
+        json_line_text(&out, "error", receipt->error);
+    return json_line_print(&out, err);
 }
 
 static int fail(const struct cli *cli, const rouse_receipt *receipt, rouse_error *err)

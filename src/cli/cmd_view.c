@@ -5,8 +5,8 @@
 
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/terminal.h"
-#include "json/jtext.h"
 
 struct view_options {
     struct common common;
@@ -24,17 +24,26 @@ static const struct option_row rows[] = {
 static int print_json(const struct cli *cli, const char *view, rouse_error *err)
 {
     struct buf out = BUF_INIT(0);
-    buf_addc(&out, '{');
-    jtext_add_name(&out, "thread");
-    jtext_add_string(&out, cli->thread, strlen(cli->thread));
-    jtext_add_name(&out, "view");
-    jtext_add_string(&out, view, strlen(view));
-    buf_addc(&out, '}');
-    int code = buf_check(&out, err);
-    if (code == 0)
-        puts(buf_text(&out));
-    buf_done(&out);
-    return code;
+    json_line_text(&out, "thread", cli->thread);
+    json_line_text(&out, "view", view);
+    return json_line_print(&out, err);
+}
+
+/* For people: why what has failed is still there, which a thread without an agent never ends by itself. */
+static int print_view(const struct cli *cli, const char *view, rouse_error *err)
+{
+    rouse_events *events;
+    fputs(view, stdout);
+    if (!terminal_is(stdout))
+        return 0;
+    int code = rouse_store_topic(cli->store, cli->thread, ROUSE_TOPIC_FAILURE, 0, 1, &events, err);
+    if (code < 0)
+        return code;
+    if (rouse_events_count(events) > 0)
+        printf("%swhat failed stays in it until an agent has read of it; rouse prune forgets it%s%s\n", terminal_dim(stdout),
+               cli_has_reader(cli, NULL) == 1 ? " with --unread" : "", terminal_plain(stdout));
+    rouse_events_free(events);
+    return 0;
 }
 
 static int run(struct cli *cli, const void *options, rouse_error *err)
@@ -51,7 +60,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     if (cli->common.json)
         code = print_json(cli, view, err);
     else if (*view)
-        fputs(view, stdout);
+        code = print_view(cli, view, err);
     else if (terminal_is(stdout))
         printf("nothing is running in thread %s, so the model sees no block\n", cli->thread);
     free(view);

@@ -75,3 +75,21 @@ uint64_t cli_now(const struct cli *cli)
     const rouse_platform *platform = rouse_store_platform(cli->store);
     return platform->now_ms(platform->userdata);
 }
+
+int cli_has_reader(const struct cli *cli, rouse_error *err)
+{
+    rouse_run *run;
+    rouse_events *events;
+    int code = rouse_store_last_run(cli->store, cli->thread, &run, err);
+    if (code == 0)
+        rouse_run_free(run);
+    if (code != ROUSE_ENOTFOUND)
+        return code < 0 ? code : 1;
+    /* They are read in order, so the oldest tells. */
+    code = rouse_store_inbox(cli->store, cli->thread, 0, true, 1, &events, err);
+    if (code < 0)
+        return code;
+    bool read = rouse_events_count(events) > 0 && rouse_events_at(events, 0)->acknowledged;
+    rouse_events_free(events);
+    return read;
+}

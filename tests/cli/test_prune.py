@@ -29,12 +29,23 @@ def prune_forgets_what_is_over_and_its_output(place):
 
 
 @test
-def prune_keeps_what_nobody_has_read_of(place):
+def prune_keeps_what_the_agent_has_not_read_of(place):
+    with open(place.path('script.json'), 'w') as f:
+        json.dump({'turns': [{'say': 'Here.'}]}, f)
+    place.good('agent', '-m', 'scripted:script.json', 'hello')
     run_three(place)
     ran = place('prune')
     equal((ran.status, ran.out), (0, ''))
     equal('3 tasks stay' in ran.err and '--unread' in ran.err, True)
     equal(directories(place), ['bg_0', 'bg_1', 'bg_2'])
+
+
+@test
+def prune_keeps_nothing_for_an_agent_that_is_not(place):
+    run_three(place)
+    ran = place('prune')
+    equal((ran.out.split(), ran.err), (['bg_0', 'bg_1', 'bg_2'], ''))
+    equal(directories(place), [])
 
 
 @test

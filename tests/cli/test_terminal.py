@@ -89,7 +89,12 @@ def a_tree_for_people(place):
 
 @test
 def nothing_is_said_in_words(place):
-    equal(Terminal(place, 'ls').end(), (0, 'nothing is running in thread default; rouse ls -a shows what has ended\n'))
+    equal(Terminal(place, 'ls').end(), (0, 'no tasks in thread default; rouse run -d -- CMD starts one\n'))
+    place.good('run', '--thread', 'other', 'true')
+    equal(Terminal(place, 'ls', '--all-threads').end(), (0, 'nothing is running; rouse ls -a shows what has ended\n'))
+    place.good('run', '-d', '--thread', 'other', 'sleep', '600')
+    equal(Terminal(place, 'ls').end(),
+          (0, 'no tasks in thread default; rouse ls --all-threads shows what runs in others; rouse run -d -- CMD starts one\n'))
     equal(Terminal(place, 'wait').end(), (0, 'nothing is running in thread default\n'))
     equal(Terminal(place, 'cancel', '--all').end(), (0, 'nothing is running\n'))
 
