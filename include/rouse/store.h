@@ -128,7 +128,8 @@ ROUSE_API int rouse_store_commit(rouse_store *store, rouse_commit *commit, uint6
  * thread with no lock held. before, after: the thread's revision; operations: the updates of the batch; snapshot: of the thread, and
  * of the commit's run when it has one, exactly as this commit left it, whatever others have committed since: Borrowed until the
  * hook returns (rouse_snapshot_ref to keep it), NULL when there was no memory for it or another process committed to the thread
- * before it could be read. While there are hooks, commits of several threads are not grouped, and a commit costs one reference for each key more. (COMPAT B11) ROUSE_ENOMEM. */
+ * before it could be read. While there are hooks, commits of several threads are not grouped, and a commit costs one reference for
+ * each key more. (COMPAT B11) ROUSE_ENOMEM. */
 typedef void (*rouse_commit_hook)(const char *thread, uint64_t before, uint64_t after, size_t operations,
                                   rouse_snapshot *snapshot, void *userdata);
 ROUSE_API int rouse_store_on_commit(rouse_store *store, rouse_commit_hook hook, void *userdata, rouse_error *err);
