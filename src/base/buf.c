@@ -71,15 +71,21 @@ void buf_addc(struct buf *b, char c)
     b->len++;
 }
 
-void buf_addu(struct buf *b, uint64_t number)
+const char *digits_of(uint64_t number, char fill[DIGITS_SIZE])
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char *at = fill + DIGITS_SIZE - 1;
+    *at = '\0';
     do {
-        digits[--at] = (char)('0' + number % 10);
+        *--at = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    buf_add(b, digits + at, sizeof digits - at);
+    return at;
+}
+
+void buf_addu(struct buf *b, uint64_t number)
+{
+    char fill[DIGITS_SIZE];
+    buf_adds(b, digits_of(number, fill));
 }
 
 void buf_vaddf(struct buf *b, const char *format, va_list args)

@@ -25,6 +25,9 @@ void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *text);
 void buf_addc(struct buf *b, char c);
+#define DIGITS_SIZE 21 /* of a 64-bit number, with the NUL */
+/* In decimal digits, at the end of fill: Borrowed from it. */
+const char *digits_of(uint64_t number, char fill[DIGITS_SIZE]);
 void buf_addu(struct buf *b, uint64_t number); /* in decimal digits; for where many are written */
 void buf_addf(struct buf *b, const char *format, ...) ROUSE_PRINTF(2, 3);
 void buf_vaddf(struct buf *b, const char *format, va_list args) ROUSE_PRINTF(2, 0);

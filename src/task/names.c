@@ -1,6 +1,7 @@
 /* Which names a task may have (DEFECTS 15, COMPAT section 7). */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "task/manager.h"
@@ -14,15 +15,10 @@ static bool is_name_character(char c)
 
 void task_id_of(uint64_t number, char fill[LIMIT_TASK_ID + 1])
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    char all[DIGITS_SIZE];
+    const char *digits = digits_of(number, all);
     memcpy(fill, "bg_", 3);
-    memcpy(fill + 3, digits + at, sizeof digits - at);
-    fill[3 + sizeof digits - at] = '\0';
+    memcpy(fill + 3, digits, strlen(digits) + 1);
 }
 
 bool task_is_id(const char *text)

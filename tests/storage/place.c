@@ -25,6 +25,22 @@ void place_remove(const char *place)
     assert_int_equal(nftw(place, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+int place_set_up(void **state)
+{
+    char *place = calloc(1, PLACE_SIZE);
+    assert_non_null(place);
+    place_make(place);
+    *state = place;
+    return 0;
+}
+
+int place_tear_down(void **state)
+{
+    place_remove(*state);
+    free(*state);
+    return 0;
+}
+
 const char *place_at(const char *place, const char *name)
 {
     static char path[512];

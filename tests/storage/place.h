@@ -16,6 +16,9 @@
 /* A new empty directory; removed, with all that is in it, by place_remove. Fail the running test when they cannot. */
 void place_make(char place[PLACE_SIZE]);
 void place_remove(const char *place);
+/* For cmocka: *state is such a directory's path. */
+int place_set_up(void **state);
+int place_tear_down(void **state);
 /* "<place>/<name>" in a static buffer that the next call overwrites. */
 const char *place_at(const char *place, const char *name);
 

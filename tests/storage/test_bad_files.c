@@ -14,22 +14,6 @@
 
 #define ITEMS 60
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- a store with a little of everything ---- */
 
 static void fill(rouse_store *store, const char *text)
@@ -44,7 +28,8 @@ static void fill(rouse_store *store, const char *text)
         const rouse_post post = {.thread = "t", .task_id = entry, .json = "{}"};
         const rouse_message message = {.id = id, .role = "user", .json = "{}"};
         const rouse_run run = {.id = id, .status = "done", .json = "{}"};
-        rouse_commit commit = {.thread = "t", .posts = &post, .n_posts = 1, .messages = &message, .n_messages = 1, .run_record = &run};
+        rouse_commit commit = {
+            .thread = "t", .posts = &post, .n_posts = 1, .messages = &message, .n_messages = 1, .run_record = &run};
         assert_fine(rouse_store_commit(store, &commit, NULL, &err), &err);
     }
 }
@@ -178,7 +163,8 @@ static void test_cut_off(void **state)
     const char *place = *state;
     make_store(place);
     struct file whole = read_database(place);
-    const size_t lengths[] = {0, 1, 15, 16, 99, 100, 101, 1000, 4095, 4096, 4097, whole.size / 2, whole.size - 4096, whole.size - 1};
+    const size_t lengths[] = {
+        0, 1, 15, 16, 99, 100, 101, 1000, 4095, 4096, 4097, whole.size / 2, whole.size - 4096, whole.size - 1};
     for (size_t i = 0; i < COUNT(lengths); i++) {
         char context[64];
         struct file cut = {whole.bytes, lengths[i]};
@@ -255,9 +241,11 @@ static void test_locked_while_opening(void **state)
     make_store(place);
     struct file before = read_database(place);
     assert_int_equal(sqlite3_open(place_at(place, "rouse.db"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL),
+                     SQLITE_OK);
     const rouse_store_options options = {.busy_timeout_ms = 30};
-    assert_refused(rouse_store_open(place, &options, &store, &err), ROUSE_EBUSY, "another process is writing; try again");
+    assert_refused(rouse_store_open(place, &options, &store, &err), ROUSE_EBUSY,
+                   "another process is writing; try again");
     assert_null(store);
     sqlite3_close(db);
     assert_unchanged(place, &before, "locked");
@@ -295,11 +283,11 @@ static void test_read_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_cut_off, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bits_turned, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_locked_while_opening, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_read_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_off, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_bits_turned, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_held, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_locked_while_opening, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_read_only, place_set_up, place_tear_down),
     };
     return check_run(tests, NULL, NULL);
 }

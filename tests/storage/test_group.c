@@ -9,22 +9,6 @@
 
 #define RIDERS 4
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 struct rider {
     rouse_store *store;
     pthread_t thread;
@@ -99,8 +83,8 @@ static void ride_together(rouse_store *store, struct rider riders[RIDERS])
 static void test_who_fails_fails_alone(void **state)
 {
     rouse_store *store = open_store(*state);
-    struct rider riders[RIDERS] = {{.want = 0}, {.want = ROUSE_ECONFLICT, .stale = true}, {.want = ROUSE_ELIMIT, .fail = true},
-                                   {.want = 0}};
+    struct rider riders[RIDERS] = {
+        {.want = 0}, {.want = ROUSE_ECONFLICT, .stale = true}, {.want = ROUSE_ELIMIT, .fail = true}, {.want = 0}};
     ride_together(store, riders);
     assert_string_equal(riders[2].err.message, "told to fail");
     assert_int_equal(read_count(store, "t"), 2);
@@ -122,7 +106,8 @@ static void test_a_failing_end_fails_all(void **state)
 {
     rouse_store *store = open_store(*state);
     struct sqlite_store *s = store->backend;
-    struct rider riders[RIDERS] = {{.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}};
+    struct rider riders[RIDERS] = {
+        {.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}, {.want = ROUSE_ESTORE}};
     sqlite3_commit_hook(s->db, refuse, NULL);
     ride_together(store, riders);
     sqlite3_commit_hook(s->db, NULL, NULL);
@@ -171,9 +156,9 @@ static void test_callbacks_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_who_fails_fails_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_failing_end_fails_all, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_callbacks_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_fails_fails_alone, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failing_end_fails_all, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_callbacks_are_told, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests_name("storage/group", tests, NULL, NULL);
 }

@@ -16,22 +16,6 @@
 #define ENTRIES 30
 #define HOUR_MS 3600000
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- clocks ---- */
 
 static uint64_t now_ms(void *userdata)
@@ -86,7 +70,8 @@ static struct child start(const char *place, const rouse_platform *clock, task_o
         char byte;
         close(to[1]);
         close(from[0]);
-        if (rouse_store_open(place, &(rouse_store_options){.platform = clock}, &store, NULL) < 0 || items_register(store, NULL) < 0)
+        if (rouse_store_open(place, &(rouse_store_options){.platform = clock}, &store, NULL) < 0 ||
+            items_register(store, NULL) < 0)
             _exit(3);
         if (read(to[0], &byte, 1) != 1) /* the gate */
             _exit(4);
@@ -184,7 +169,9 @@ static void fill_queue(const char *place, int count)
     for (int i = 0; i < count; i++) {
         char entry[16];
         snprintf(entry, sizeof entry, "bg_%d", i);
-        assert_fine(put_item(store, "t", entry, &(struct item){.live = true, .queue = "q", .waiting = true, .text = "x"}, &err), &err);
+        assert_fine(
+            put_item(store, "t", entry, &(struct item){.live = true, .queue = "q", .waiting = true, .text = "x"}, &err),
+            &err);
     }
     rouse_store_close(store);
 }
@@ -279,7 +266,9 @@ static void lease_and_write_late(rouse_store *store, int who, int in, int out)
         return;
     rouse_batch *batch = rouse_batch_new();
     rouse_commit commit = {.thread = "t", .batch = batch, .fence = {.lease = "keeper", .epoch = f.epoch}};
-    f.code = !batch || rouse_batch_add(batch, &count_key, count_add(1), NULL) < 0 ? -99 : rouse_store_commit(store, &commit, NULL, NULL);
+    f.code = !batch || rouse_batch_add(batch, &count_key, count_add(1), NULL) < 0
+                 ? -99
+                 : rouse_store_commit(store, &commit, NULL, NULL);
     rouse_batch_free(batch);
     tell(out, &f);
 }
@@ -331,11 +320,11 @@ static void test_who_was_overtaken_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_each_is_claimed_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_more_are_held_than_may_be, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_claims_of_the_dead_pass_on, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_lease_has_one_winner, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_who_was_overtaken_cannot_write, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_is_claimed_once, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_more_are_held_than_may_be, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_claims_of_the_dead_pass_on, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_lease_has_one_winner, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_who_was_overtaken_cannot_write, place_set_up, place_tear_down),
     };
     return check_run(tests, NULL, NULL);
 }

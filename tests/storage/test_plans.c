@@ -14,7 +14,8 @@ struct exception {
 
 static const struct exception exceptions[] = {
     {"LIVE_MISCOUNTED", "SCAN p", "doctor looks at everything"},
-    {"LIVE_COUNT", "SCAN place", "a row for each key of each thread; only for a limit of the whole store (limits.per_store)"},
+    {"LIVE_COUNT", "SCAN place",
+     "a row for each key of each thread; only for a limit of the whole store (limits.per_store)"},
     {"ENTRY_UNPLACED", "SCAN e", "doctor"},
     {"ENTRY_AHEAD", "SCAN e", "doctor"},
     {"ENTRY_SHAPES", "SCAN entry", "doctor"},
@@ -24,10 +25,12 @@ static const struct exception exceptions[] = {
     {"ENTRY_PUT_ROWS", "SCAN 10 CONSTANT ROWS", "those that are put"},
     {"QUEUE_HELD", "SCAN (subquery-1)", "counts what was found, up to the limit"},
     {"QUEUE_CLAIMED", "SCAN (subquery-1)", "the same"},
-    {"PRUNE_KEEP_ANY", "SCAN e USING INDEX entry_ended", "walks from the newest to the one that stays; a prune of all threads"},
+    {"PRUNE_KEEP_ANY", "SCAN e USING INDEX entry_ended",
+     "walks from the newest to the one that stays; a prune of all threads"},
     {"KEEP_OLDEST", "SCAN entry USING INDEX entry_ended", "the first few, in order"},
     {"KEEP_OLDEST", "SCAN e", "of those"},
-    {"INBOX_WAITING_ANY", "", "the first page of all threads' unread events sorts them; the later ones walk (INBOX_WAITING_LATER)"},
+    {"INBOX_WAITING_ANY", "",
+     "the first page of all threads' unread events sorts them; the later ones walk (INBOX_WAITING_LATER)"},
 };
 
 #define NAME(name, text) {#name, text},
@@ -35,26 +38,11 @@ static const struct {
     const char *name, *text;
 } fixed[] = {SQLITE_STATEMENTS(NAME)};
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 static bool is_excepted(const char *name, const char *step)
 {
     for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++) {
-        if (strcmp(exceptions[i].statement, name) == 0 && strncmp(step, exceptions[i].step, strlen(exceptions[i].step)) == 0)
+        if (strcmp(exceptions[i].statement, name) == 0 &&
+            strncmp(step, exceptions[i].step, strlen(exceptions[i].step)) == 0)
             return true;
     }
     return false;
@@ -147,8 +135,8 @@ static void test_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fixed_statements, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lists, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fixed_statements, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_lists, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

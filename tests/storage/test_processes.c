@@ -13,22 +13,6 @@
 
 #include "place.h"
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- committers ---- */
 
 struct committer {
@@ -304,7 +288,7 @@ static void *read_all_the_time(void *userdata)
 }
 
 static void nothing(const char *thread, uint64_t before, uint64_t after, size_t operations, rouse_snapshot *snapshot,
-                 void *userdata)
+                    void *userdata)
 {
     (void)thread;
     (void)operations;
@@ -340,13 +324,13 @@ static void test_readers_see_whole_commits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_two_processes_commit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many_create_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_killed_while_committing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bell_of_another_process, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_name_one_winner, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_name_one_winner_many_handles, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_readers_see_whole_commits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_processes_commit, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_many_create_at_once, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_while_committing, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_bell_of_another_process, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_name_one_winner, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_name_one_winner_many_handles, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_readers_see_whole_commits, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests_name("storage/processes", tests, NULL, NULL);
 }

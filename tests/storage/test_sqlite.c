@@ -13,22 +13,6 @@
 #include "place.h"
 #include "storage/sqlite.h"
 
-static int set_up(void **state)
-{
-    char *place = calloc(1, PLACE_SIZE);
-    assert_non_null(place);
-    place_make(place);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    place_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- making and looking at files ---- */
 
 static void write_file(const char *path, const char *bytes, size_t len)
@@ -146,10 +130,12 @@ static const struct bad_store bad_stores[] = {
     {"a file", make_file, "/file", ROUSE_ESTORE, "is not a directory; a store is a directory, name one"},
     {"below a file", make_file, "/file/store", ROUSE_ESTORE, "Not a directory"},
     {"deep below a file", make_file, "/file/a/b", ROUSE_ESTORE, "Not a directory"},
-    {"text as database", make_text_database, "", ROUSE_ESTORE, "is not a database: move it away, or name another store"},
+    {"text as database", make_text_database, "", ROUSE_ESTORE,
+     "is not a database: move it away, or name another store"},
     {"a few bytes as database", make_short_database, "", ROUSE_ESTORE, "is not a database: move it away"},
     {"a directory as database", make_directory_database, "", ROUSE_ESTORE, "is not a file; name another store"},
-    {"another program's tables", make_foreign, "", ROUSE_ESTORE, "is a database of another program; name another store"},
+    {"another program's tables", make_foreign, "", ROUSE_ESTORE,
+     "is a database of another program; name another store"},
     {"another program's id", make_foreign_id, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"a version without an id", make_foreign_version, "", ROUSE_ESTORE, "is a database of another program"},
     {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 4; use a newer rouse"},
@@ -328,7 +314,8 @@ static void test_locations(void **state)
 static void test_odd_paths(void **state)
 {
     const char *place = *state;
-    static const char *const names[] = {"with space", "per%41cent", "quest?ion=1", "ha#sh", "quo'te\"", "b\\s", "\xc3\xa4/deep/er"};
+    static const char *const names[] = {"with space", "per%41cent", "quest?ion=1",     "ha#sh",
+                                        "quo'te\"",   "b\\s",       "\xc3\xa4/deep/er"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char where[PLACE_SIZE + 32];
         snprintf(where, sizeof where, "%s/%s", place, names[i]);
@@ -622,8 +609,10 @@ static const char rows_of_version_1[] =
     "INSERT INTO thread(id, revision) VALUES('t', 4), ('u', 1);"
     "INSERT INTO entry(thread, run, key, entry, json, revision, live, name) VALUES"
     "  ('t', '', 'items', '', '', 1, 0, NULL), ('t', '', 'count', '', '5', 1, 1, NULL),"
-    "  ('t', '', 'items', 'bg_1', '{\"live\":true,\"name\":\"n\",\"parent\":\"\",\"run\":\"\",\"text\":\"a\"}', 2, 1, 'n'),"
-    "  ('t', '', 'items', 'bg_0', '{\"live\":false,\"name\":\"\",\"parent\":\"\",\"run\":\"\",\"text\":\"b\"}', 3, 0, NULL),"
+    "  ('t', '', 'items', 'bg_1', '{\"live\":true,\"name\":\"n\",\"parent\":\"\",\"run\":\"\",\"text\":\"a\"}', 2, 1, "
+    "'n'),"
+    "  ('t', '', 'items', 'bg_0', '{\"live\":false,\"name\":\"\",\"parent\":\"\",\"run\":\"\",\"text\":\"b\"}', 3, 0, "
+    "NULL),"
     "  ('u', '', 'items', '', '', 1, 0, NULL);"
     "INSERT INTO inbox(thread, task_id, json, created_ms, acked_ms) VALUES"
     "  ('t', 'bg_0', '{}', 1, 2), ('t', 'bg_1', '{}', 3, NULL), ('t', 'bg_2', '{}', 3, NULL);"
@@ -657,7 +646,8 @@ static void test_version_1_is_brought_up(void **state)
     assert_true(rouse_events_at(events, 0)->acknowledged);
     rouse_events_free(events);
     rouse_post post = {.thread = "t", .task_id = "", .json = "{}"};
-    assert_fine(rouse_store_commit(store, &(rouse_commit){.thread = "t", .posts = &post, .n_posts = 1}, NULL, &err), &err);
+    assert_fine(rouse_store_commit(store, &(rouse_commit){.thread = "t", .posts = &post, .n_posts = 1}, NULL, &err),
+                &err);
     assert_fine(rouse_store_inbox(store, "t", 3, true, 0, &events, &err), &err);
     assert_int_equal(rouse_events_at(events, 0)->id, 4); /* 3 was given out once */
     rouse_events_free(events);
@@ -677,7 +667,8 @@ static void test_version_3_is_brought_up(void **state)
     run_sql(place, "DELETE FROM place WHERE key = 'imports'; PRAGMA user_version = 3"); /* all that it lacked */
     rouse_store *store = open_store(place);
     assert_int_equal(pragma(store, "PRAGMA user_version"), 4);
-    assert_int_equal(pragma(store, "SELECT count(*) FROM place WHERE thread = '' AND key = 'imports' AND value = 0"), 1);
+    assert_int_equal(pragma(store, "SELECT count(*) FROM place WHERE thread = '' AND key = 'imports' AND value = 0"),
+                     1);
     rouse_store_close(store);
 }
 
@@ -710,13 +701,14 @@ static void test_doctor_finds_damage(void **state)
     make_store(place);
     /* An index that no longer agrees with its table, as a flipped bit makes it. */
     sqlite3 *db = raw(place);
-    assert_int_equal(sqlite3_exec(db,
-                                  "PRAGMA writable_schema = 1;"
-                                  "UPDATE sqlite_schema SET sql = 'CREATE INDEX run_thread ON run(status)'"
-                                  " WHERE name = 'run_thread';"
-                                  "INSERT INTO run(id, thread, status, json, updated_ms) VALUES('r', 't', 's', '{}', 1)",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "PRAGMA writable_schema = 1;"
+                     "UPDATE sqlite_schema SET sql = 'CREATE INDEX run_thread ON run(status)'"
+                     " WHERE name = 'run_thread';"
+                     "INSERT INTO run(id, thread, status, json, updated_ms) VALUES('r', 't', 's', '{}', 1)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
     check(place, &f);
     assert_int_equal(f.worst, 2);
@@ -726,22 +718,22 @@ static void test_doctor_finds_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_bad_stores, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nothing_is_made_beside_what_is_not_ours, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unfinished_stores_are_completed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_stores, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_is_made_beside_what_is_not_ours, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_unfinished_stores_are_completed, place_set_up, place_tear_down),
         cmocka_unit_test(test_locations),
-        cmocka_unit_test_setup_teardown(test_odd_paths, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_rights, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_busy, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bell_is_cleared_whole, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_durability, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(defect_11_nothing_scans, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_version_3_is_brought_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_doctor_finds, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_doctor_finds_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_odd_paths, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_modes, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_rights, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_busy, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_bell_is_cleared_whole, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_room, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_durability, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(defect_11_nothing_scans, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_version_3_is_brought_up, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_doctor_finds, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_doctor_finds_damage, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests_name("storage/sqlite", tests, NULL, NULL);
 }
