@@ -119,6 +119,8 @@ int terminal_make_raw(struct terminal_state *state, const char *farewell, rouse_
         close(ends[1]);
         guard(state, ends[0]);
     }
+    if (state->guardian > 0)
+        setpgid(state->guardian, state->guardian); /* by both: it is out of reach before the terminal is raw */
     close(ends[0]);
     state->guard = ends[1];
     if (state->guardian < 0) {
