@@ -93,7 +93,6 @@ static void guard(const struct terminal_state *state, int held)
     sigset_t all;
     sigfillset(&all); /* also SIGTTOU: it may be in the background by then */
     sigprocmask(SIG_BLOCK, &all, NULL);
-    setpgid(0, 0); /* nobody else's kill reaches it */
     dup2(held, STDERR_FILENO);
     close_range(STDERR_FILENO + 1, ~0u, 0);
     if (!state->farewell)
@@ -120,7 +119,7 @@ int terminal_make_raw(struct terminal_state *state, const char *farewell, rouse_
         guard(state, ends[0]);
     }
     if (state->guardian > 0)
-        setpgid(state->guardian, state->guardian); /* by both: it is out of reach before the terminal is raw */
+        setpgid(state->guardian, state->guardian); /* nobody else's kill reaches it, from before the terminal is raw */
     close(ends[0]);
     state->guard = ends[1];
     if (state->guardian < 0) {
