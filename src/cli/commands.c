@@ -14,6 +14,7 @@ const struct command *const cli_commands[] = {
     &cmd_cancel,
     &cmd_send,
     &cmd_write,
+    &cmd_progress,
     &cmd_events,
     &cmd_view,
     &cmd_agent,

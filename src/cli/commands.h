@@ -15,6 +15,7 @@ extern const struct command cmd_help;
 extern const struct command cmd_import;
 extern const struct command cmd_logs;
 extern const struct command cmd_ls;
+extern const struct command cmd_progress;
 extern const struct command cmd_prune;
 extern const struct command cmd_reap;
 extern const struct command cmd_run;
