@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/forest.h"
+#include "cli/ls_stats.h"
 #include "cli/table.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
@@ -13,9 +14,10 @@
 
 struct ls_options {
     struct common common;
-    bool ended_too, all_threads, tree;
-    const char *status, *before;
+    bool ended_too, all_threads, tree, stats;
+    const char *status, *before, *queue, *label;
     struct number limit;
+    struct duration newer;
 };
 
 static const struct option_row rows[] = {
@@ -23,6 +25,10 @@ static const struct option_row rows[] = {
     {"status", 's', TEXT(struct ls_options, status), "running|completed|failed|cancelled", "only these"},
     {"tree", 0, FLAG(struct ls_options, tree), NULL, "each under the task that started it"},
     {"limit", 0, NUMBER(struct ls_options, limit), "N", "at most N, the newest"},
+    {"queue", 0, TEXT(struct ls_options, queue), "Q", "only those of this queue"},
+    {"label", 0, TEXT(struct ls_options, label), "KEY[=VALUE]", "only those with this label"},
+    {"newer", 0, DURATION(struct ls_options, newer), "DUR", "only those created no longer ago than this"},
+    {"stats", 0, FLAG(struct ls_options, stats), NULL, "count them instead: states, queues, how long they took"},
     {"before", 0, TEXT(struct ls_options, before), "ID", "only those older than ID: the next page"},
     ROW_THREAD,
     {"all-threads", 0, FLAG(struct ls_options, all_threads), NULL, "of every thread"},
@@ -39,12 +45,16 @@ static int read_filter(const struct cli *cli, const struct ls_options *o, rouse_
     *f = (rouse_task_filter){
         .running_only = !o->ended_too && !o->status,
         .before = o->before,
+        .queue = o->queue,
+        .label = o->label,
         .limit = o->limit.given && o->limit.value < LIMIT_LIST ? (size_t)o->limit.value : LIMIT_LIST,
     };
     if (o->all_threads && o->common.thread)
         return cli_misuse(cli, err, "give --thread or --all-threads, not both");
     if (o->limit.given && o->limit.value == 0)
         return cli_misuse(cli, err, "--limit 0 shows nothing");
+    if (o->stats && (o->ended_too || o->tree || o->status || o->queue || o->label || o->newer.given || o->limit.given || o->before))
+        return cli_misuse(cli, err, "--stats counts all of a thread; it goes with --thread or --all-threads only");
     if (!o->status)
         return 0;
     for (int s = ROUSE_RUNNING; s <= ROUSE_CANCELLED; s++) {
@@ -142,7 +152,7 @@ static int print_hints(const struct cli *cli, const struct ls_options *o, const 
 {
     if (!terminal_is(stdout))
         return 0;
-    if (forest->count == 0 && !o->status && !o->before)
+    if (forest->count == 0 && !o->status && !o->before && !o->queue && !o->label && !o->newer.given)
         return print_nothing(cli, o, err);
     if (forest->count == 0)
         printf("no such tasks\n");
@@ -173,6 +183,10 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
         code = cli_open(cli, true, err);
     if (code < 0)
         return code;
+    if (o->stats)
+        return ls_stats(cli, o->all_threads ? NULL : cli->thread, err);
+    if (o->newer.given)
+        filter.since_ms = cli_now(cli) > o->newer.ms ? cli_now(cli) - o->newer.ms : 0;
     /* What a sub-agent starts is of another thread, and still of this tree. */
     filter.thread = o->all_threads || o->tree ? NULL : cli->thread;
     code = rouse_task_list_get(cli->manager, &filter, &list, err);
@@ -191,7 +205,9 @@ const struct command cmd_ls = {
     .usage = (const char *const[]){"[OPTION…]", NULL},
     .summary = "list tasks; running ones by default",
     .text = "On a terminal, a table, newest first. Into a pipe or a file, one line per task with these columns, separated by tabs:\n"
-            "id, name or -, status, exit status or -, time of creation (ms), thread, description.",
+            "id, name or -, status, exit status or -, time of creation (ms), thread, description.\n"
+            "--stats counts: what runs and waits, in each queue too; of the newest 10000 that ended, how, and how long half of them\n"
+            "and 95 of 100 took at most.",
     .options = rows,
     .options_size = sizeof(struct ls_options),
     .examples = (const struct example[]){{"rouse ls -a --limit 20", "the last twenty, ended ones included"},

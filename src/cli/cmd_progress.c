@@ -56,6 +56,15 @@ static int print_json(const rouse_task *task, const rouse_progress *progress, ro
     return json_line_print(&out, err);
 }
 
+static int say(struct cli *cli, const rouse_task *task, const rouse_progress *progress, rouse_error *err)
+{
+    rouse_error why = {0};
+    int code = rouse_task_progress(cli->manager, task->owner_thread_id, task->task_id, progress, &why);
+    if (code == ROUSE_ECONFLICT)
+        return rouse_fail(err, code, "'%s' has ended, so it gets no further; rouse show %s tells how", task->task_id, task->task_id);
+    return code < 0 ? rouse_fail(err, code, "%s", why.message) : code;
+}
+
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     const struct progress_options *o = options;
@@ -68,7 +77,7 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
         code = find(cli, o, &task, err);
     if (code < 0)
         return code;
-    code = rouse_task_progress(cli->manager, task->owner_thread_id, task->task_id, &progress, err);
+    code = say(cli, task, &progress, err);
     if (code == 0 && cli->common.json)
         code = print_json(task, &progress, err);
     rouse_task_free(task);

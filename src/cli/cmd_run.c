@@ -34,6 +34,7 @@ const struct option_row run_rows[] = {
     {"session", 0, FLAG(struct run_options, session), NULL, "end it when this rouse ends"},
     {"env", 'e', TEXTS(struct run_options, env), "K=V", "set a variable for it; may be repeated"},
     {"cwd", 0, TEXT(struct run_options, cwd), "DIR", "where to run it; default: here"},
+    PLAN_ROWS(struct run_options, plan),
     PROCESS_ROWS(struct run_options, process),
     ROW_THREAD,
     ROW_STORE,
@@ -101,25 +102,43 @@ static int find_directory(const struct run_options *o, char out[PATH_MAX], rouse
     return 0;
 }
 
+/* What was asked for, in the library's words, and what of it is ours to free. */
+struct asked {
+    struct process_asked process;
+    struct plan_asked plan;
+    const char **env;
+};
+
+static int ask(struct cli *cli, const struct run_options *o, struct asked *fill, rouse_task_spec *spec, rouse_error *err)
+{
+    int code = process_options_read(cli, &o->process, &fill->process, err);
+    if (code == 0)
+        code = plan_options_read(cli, &o->plan, &fill->plan, spec, err);
+    if (code == 0)
+        code = make_environment(cli, &o->env, &fill->env, err);
+    spec->process = &fill->process.process;
+    spec->env = fill->env;
+    return code;
+}
+
+static void asked_done(struct asked *asked)
+{
+    process_options_free(&asked->process);
+    plan_options_free(&asked->plan);
+    free(asked->env);
+}
+
 static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_task, rouse_error *err)
 {
     const char *shell[] = {"/bin/sh", "-c", o->line, NULL};
-    const char **env = NULL;
-    struct process_asked asked = {0};
+    struct asked asked = {0};
     char cwd[PATH_MAX];
     int code = find_directory(o, cwd, err);
-    if (code == 0)
-        code = process_options_read(cli, &o->process, &asked, err);
-    if (code == 0)
-        code = make_environment(cli, &o->env, &env, err);
-    if (code < 0) {
-        process_options_free(&asked);
+    if (code < 0)
         return code;
-    }
-    const rouse_task_spec spec = {
+    rouse_task_spec spec = {
         .thread = cli->thread,
         .argv = o->line ? shell : (const char *const *)cli->operands,
-        .env = env,
         .cwd = cwd[0] ? cwd : NULL,
         .name = o->name,
         .description = o->description ? o->description : o->line,
@@ -128,12 +147,12 @@ static int start(struct cli *cli, const struct run_options *o, rouse_task **ret_
         .idle_timeout_ms = o->idle_timeout.ms,
         .ready_when = o->ready_when,
         .session = o->session,
-        .process = &asked.process,
     };
-    code = cli->command == &cmd_ensure ? rouse_task_ensure(cli->manager, &spec, ret_task, err)
-                                       : rouse_task_start(cli->manager, &spec, ret_task, err);
-    process_options_free(&asked);
-    free(env);
+    code = ask(cli, o, &asked, &spec, err);
+    if (code == 0)
+        code = cli->command == &cmd_ensure ? rouse_task_ensure(cli->manager, &spec, ret_task, err)
+                                           : rouse_task_start(cli->manager, &spec, ret_task, err);
+    asked_done(&asked);
     return code < 0 ? code : 0;
 }
 
@@ -288,6 +307,10 @@ int run_check_options(const struct cli *cli, const struct run_options *o, rouse_
         return cli_misuse(cli, err, "--session ends with this rouse, which -d ends at once");
     if ((o->timeout.given && o->timeout.ms == 0) || (o->idle_timeout.given && o->idle_timeout.ms == 0))
         return cli_misuse(cli, err, "a timeout of 0 leaves no time to run");
+    if (plan_options_wait(&o->plan) && o->session)
+        return cli_misuse(cli, err, "--session goes with none of --after, --in, --queue, --retries: another program may start it");
+    if (plan_options_wait(&o->plan) && !o->detach && (o->process.tty || o->process.input))
+        return cli_misuse(cli, err, "what begins later or again has input only with -d, from rouse write");
     return 0;
 }
 
@@ -312,6 +335,7 @@ const struct command cmd_run = {
             "exits with its exit status. Ctrl-C leaves it running and says so; a second Ctrl-C within a second cancels it.\n"
             "It has no input unless --stdin or --tty gives it some. A terminal given with --tty gets every key, Ctrl-C too; Ctrl-]\n"
             "leaves it running.\n"
+            "With --after, --in or --queue it begins later, also when this rouse is gone: whoever ends the task before it starts it.\n"
             "DUR is 500ms, 2s, 5m, 1h, 1h30m; a plain number is seconds.",
     .options = run_rows,
     .options_size = sizeof(struct run_options),
@@ -319,6 +343,7 @@ const struct command cmd_run = {
                                          {"rouse run -d --name web --ready-when 'Serving' -- python3 -um http.server",
                                           "start a server; rouse wait --until ready web"},
                                          {"rouse run -d --timeout 10m -c 'make test | tee log'", "a shell line, with a deadline"},
+                                         {"rouse run -d --after build --retries 2 -- ./deploy", "once build has ended well"},
                                          {NULL, NULL}},
     .stops_at_operand = true,
     .max_operands = SIZE_MAX,

@@ -133,6 +133,55 @@ static void print_process(const rouse_task *task, uint64_t now)
     print_output(task);
 }
 
+static void print_words(const char *name, const char *const *words)
+{
+    struct buf line = BUF_INIT(LIMIT_SHOWN);
+    for (size_t i = 0; words && words[i]; i++) {
+        if (i > 0)
+            buf_addc(&line, ' ');
+        buf_adds(&line, words[i]);
+    }
+    print_line(name, buf_text(&line));
+    buf_done(&line);
+}
+
+static void print_progress(const rouse_progress *progress)
+{
+    struct buf line = BUF_INIT(LIMIT_SHOWN);
+    buf_addf(&line, "%llu", (unsigned long long)progress->done);
+    if (progress->total > 0)
+        buf_addf(&line, " of %llu (%u%%)", (unsigned long long)progress->total, task_percent(progress));
+    if (progress->message)
+        buf_addf(&line, ": %s", progress->message);
+    print_line("progress", buf_text(&line));
+    buf_done(&line);
+}
+
+static void print_plan(const rouse_task *task, uint64_t now)
+{
+    const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
+    char line[160];
+    if (!plan)
+        return;
+    if (plan->has_progress)
+        print_progress(&plan->progress);
+    print_words("after", (const char *const *)plan->after);
+    if (plan->queue && plan->queue_limit > 1)
+        snprintf(line, sizeof line, "%s, %llu at once", plan->queue, (unsigned long long)plan->queue_limit);
+    else
+        snprintf(line, sizeof line, "%s", plan->queue ? plan->queue : "");
+    print_line("queue", line);
+    if (plan->max_attempts > 1) {
+        snprintf(line, sizeof line, "%llu of %llu", (unsigned long long)plan->attempt, (unsigned long long)plan->max_attempts);
+        print_line("attempt", line);
+    }
+    if (plan->due_ms > 0 && task->status == ROUSE_RUNNING)
+        print_time("due", plan->due_ms, now);
+    if (plan->fired > 0)
+        print_number("fired", (long long)plan->fired);
+    print_words("labels", (const char *const *)plan->labels);
+}
+
 static void print_task(const rouse_task *task, uint64_t now)
 {
     struct buf outcome = BUF_INIT(LIMIT_SHOWN);
@@ -152,6 +201,7 @@ static void print_task(const rouse_task *task, uint64_t now)
         if (task->completed_at_ms >= task->created_at_ms)
             print_line("took", text_span(task->completed_at_ms - task->created_at_ms, span));
     }
+    print_plan(task, now);
     print_process(task, now);
     print_line("result", task->result);
     buf_done(&outcome);

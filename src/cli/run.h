@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include "cli/plan_options.h"
 #include "cli/process_options.h"
 
 struct run_options {
@@ -10,6 +11,7 @@ struct run_options {
     const char *name, *description, *ready_when, *cwd, *line;
     struct duration timeout, idle_timeout;
     struct texts env;
+    struct plan_options plan;
     struct process_options process;
 };
 

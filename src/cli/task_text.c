@@ -33,10 +33,20 @@ int task_exit_status(const rouse_task *task)
     return failed_status(task);
 }
 
+static const char *running_word(const rouse_task *task)
+{
+    const char *stage = task->has_ext ? task->ext.stage : NULL;
+    if (stage && strcmp(stage, "waiting_input") == 0)
+        return "needs input";
+    if (stage && strcmp(stage, "running") != 0)
+        return stage;
+    return task->has_ext && task->ext.ready ? "ready" : "running";
+}
+
 void task_add_outcome(struct buf *out, const rouse_task *task)
 {
     if (task->status == ROUSE_RUNNING) {
-        buf_adds(out, task->has_ext && task->ext.ready ? "ready" : "running");
+        buf_adds(out, running_word(task));
         return;
     }
     buf_adds(out, rouse_status_text(task->status));
@@ -48,16 +58,6 @@ void task_add_outcome(struct buf *out, const rouse_task *task)
         buf_addf(out, " by %s", task->ext.ended_by);
     if (task->ext.reason)
         buf_addf(out, ": %s", task->ext.reason);
-}
-
-static const char *running_word(const rouse_task *task)
-{
-    const char *stage = task->has_ext ? task->ext.stage : NULL;
-    if (stage && strcmp(stage, "waiting_input") == 0)
-        return "needs input";
-    if (stage && strcmp(stage, "running") != 0)
-        return stage;
-    return task->has_ext && task->ext.ready ? "ready" : "running";
 }
 
 unsigned task_percent(const rouse_progress *progress)
