@@ -15,6 +15,7 @@
 #include "cli/feed.h"
 #include "cli/follow.h"
 #include "cli/run.h"
+#include "cli/sleeper.h"
 #include "cli/task_text.h"
 #include "cli/terminal.h"
 
@@ -285,6 +286,12 @@ int run_task(struct cli *cli, const struct run_options *o, int signals, rouse_er
     int code = start(cli, o, &task, err);
     if (code < 0)
         return code;
+    if (sleeper_is_needed(task))
+        code = sleeper_start(cli, task, err);
+    if (code < 0) {
+        rouse_task_free(task);
+        return code;
+    }
     if (task->status == ROUSE_FAILED && task->error && task->ext.exit_code < 0 && task->ext.signal == 0)
         code = report_failed_start(task, o->common.json, err);
     else if (!o->detach && cli->command != &cmd_ensure)
@@ -335,7 +342,8 @@ const struct command cmd_run = {
             "exits with its exit status. Ctrl-C leaves it running and says so; a second Ctrl-C within a second cancels it.\n"
             "It has no input unless --stdin or --tty gives it some. A terminal given with --tty gets every key, Ctrl-C too; Ctrl-]\n"
             "leaves it running.\n"
-            "With --after, --in or --queue it begins later, also when this rouse is gone: whoever ends the task before it starts it.\n"
+            "With --after, --in or --queue it begins later, also when this rouse is gone: what records the end of the task before it\n"
+            "begins it, and for a time a `rouse reap` stays. When that is killed it begins late, with the next rouse command.\n"
             "DUR is 500ms, 2s, 5m, 1h, 1h30m; a plain number is seconds.",
     .options = run_rows,
     .options_size = sizeof(struct run_options),

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tasks that begin later or again, that tell how far they are, and how many there are."""
 import os
+import signal
+import time
 
 from harness import Terminal, equal, main, test
 
@@ -111,6 +113,29 @@ def a_command_is_tried_again(place):
     while place.processes():
         place.settle()
     equal(record(place, 'alone')['status'], 'completed')
+
+
+@test
+def one_begins_at_a_time(place):
+    place.fifo('began')
+    place.good('run', '-d', '--in', '100ms', '-c', 'echo > began')
+    place.listen(place.path('began'))  # nobody else is there
+    while place.processes():
+        place.settle()
+    equal(record(place, 'bg_0')['status'], 'completed')
+    # Cancelled, who stayed for it goes.
+    place.good('run', '-d', '--in', '1h', 'true')
+    equal(len(place.processes()), 1)
+    place.good('cancel', 'bg_1')
+    place.settle()
+    # Killed, and the time has passed: it begins late rather than never.
+    place.good('run', '-d', '--in', '300ms', 'sleep', '600')
+    for pid in place.processes():
+        os.kill(pid, signal.SIGKILL)
+    equal(record(place, 'bg_2')['ext']['stage'], 'queued')
+    deadline = time.monotonic() + 60
+    while record(place, 'bg_2')['ext']['stage'] != 'running':
+        assert time.monotonic() < deadline
 
 
 @test
