@@ -22,6 +22,10 @@ double bench_middle(double *values, size_t count, double quantile); /* sorts val
 _Noreturn void bench_fail(const char *what, const char *why);
 void bench_check(int code, const char *what, const rouse_error *err);
 void *bench_memory(size_t count, size_t size);
+/* Before a row with where=memory: that keeps many tasks: has the system touch that much memory and takes it back, so that what
+ * follows measures rouse, and not what the first use of a page costs on this machine. */
+void bench_warm(size_t bytes);
+#define BENCH_TASK_BYTES 1200 /* a finished task and its event, at most */
 
 /* ---- stores and records (records.c) ---- */
 

@@ -121,6 +121,7 @@ void cmd_functions(void)
         .thread = BENCH_THREAD, .kind = ROUSE_KIND_FUNCTION, .description = description, .run = body, .userdata = &ran};
     rouse_error err = {0};
     uint64_t last = 0;
+    bench_warm(n * BENCH_TASK_BYTES);
     double from = bench_seconds();
     for (size_t i = 0; i < n; i++) {
         rouse_task *task = NULL;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -114,6 +115,18 @@ void *bench_memory(size_t count, size_t size)
     if (!memory)
         bench_fail("memory", "out of memory");
     return memory;
+}
+
+void bench_warm(size_t bytes)
+{
+    if (strcmp(bench_word("where", ""), "memory:") != 0 || bytes == 0)
+        return;
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        bench_fail("memory", "out of memory");
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    memset(memory, 1, bytes);
+    munmap(memory, bytes);
 }
 
 int main(int argc, char **argv)

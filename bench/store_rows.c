@@ -18,6 +18,7 @@ void cmd_cycle(void)
 {
     size_t n = (size_t)bench_number("n", 1000), cycles = (size_t)bench_number("cycles", 100000);
     double took = 0;
+    bench_warm((n + (cycles < n ? cycles : n)) * BENCH_TASK_BYTES);
     for (size_t done = 0; done < cycles;) {
         rouse_store *store = bench_open();
         bench_fill(store, n, 0);

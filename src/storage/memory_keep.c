@@ -1,5 +1,7 @@
 /* Queues, leases, and forgetting what is over. A claim looks at every live entry of the key and a prune at every finished one;
  * the limits that keep themselves look at the oldest few, where the order of creation stands for that of ending. */
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ static int compare_waiting(const void *a, const void *b)
 
 static uint64_t claim_hash(const struct memory_store *s, const struct memory_entry *e)
 {
-    return memory_rehash((uintptr_t)e, s->seed);
+    return memory_rehash((uintptr_t)e / alignof(max_align_t), s->seed);
 }
 
 static struct memory_claim *find_claim(const struct memory_store *s, const struct memory_entry *e)

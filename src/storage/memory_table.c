@@ -106,25 +106,35 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15), other_odd = UINT64_C(0xd1b54a32d192ed03);
 
+/* Texts that differ in the last bits of their last byte only, as the ids of tasks started one after another do, are neighbours in
+ * every table: whoever asks for one finds the next ones in the same few lines of memory. */
+#define NEIGHBOURS UINT64_C(7)
+
 uint64_t memory_hash(uint64_t seed, const char *text)
 {
     size_t len = strlen(text), left = len;
-    uint64_t h = seed ^ odd, word = 0;
+    uint64_t h = seed ^ odd, word = 0, last = 0;
     for (; left > 8; left -= 8, text += 8) {
         memcpy(&word, text, 8);
         h = mix(word ^ seed, h ^ other_odd);
     }
+    if (left > 0)
+        last = (unsigned char)text[left - 1] & NEIGHBOURS;
     word = 0;
     if (len > 8) {
         memcpy(&word, text + left - 8, 8); /* some bytes once more: cheaper than to count them */
+        word &= ~(NEIGHBOURS << 56);
     } else {
         for (size_t i = 0; i < left; i++)
             word |= (uint64_t)(unsigned char)text[i] << (8 * i);
+        word ^= left > 0 ? last << (8 * (left - 1)) : 0;
     }
-    return mix(word ^ seed ^ other_odd, h ^ odd ^ (uint64_t)len);
+    h = mix(word ^ seed ^ other_odd, h ^ odd ^ (uint64_t)len);
+    return (h & ~NEIGHBOURS) | last;
 }
 
 uint64_t memory_rehash(uint64_t hash, uint64_t salt)
 {
-    return mix(hash ^ odd, salt ^ other_odd);
+    uint64_t h = mix((hash & ~NEIGHBOURS) ^ odd, salt ^ other_odd);
+    return (h & ~NEIGHBOURS) | (hash & NEIGHBOURS);
 }
