@@ -351,6 +351,16 @@ static int draw_if_due(struct loop *l, rouse_error *err)
     return code;
 }
 
+/* Not at once: a supervisor that dies closes its files a moment before it is seen to be dead. */
+static void read_later(struct loop *l)
+{
+    uint64_t soon = monotonic(l) + DRAW_MS;
+    uint64_t at = l->last_read + LOOK_MS;
+    at = at > soon ? at : soon;
+    l->read = true;
+    l->read_at = l->read_at > at ? l->read_at : at;
+}
+
 static int time_to_sleep(const struct loop *l)
 {
     uint64_t now = monotonic(l);
@@ -388,10 +398,8 @@ static int sleep_once(struct loop *l, rouse_error *err)
         l->read = true;
     if (p[4].revents && top_tails_take(&top->tails)) {
         l->draw = true;
-        if (!l->read) { /* it may wait for input now */
-            l->read = true;
-            l->read_at = l->read_at > l->last_read + LOOK_MS ? l->read_at : l->last_read + LOOK_MS;
-        }
+        if (!l->read) /* it may wait for input now, or its supervisor have died */
+            read_later(l);
     }
     return code;
 }

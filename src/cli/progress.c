@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,25 +14,54 @@
 #define BAR 20
 #define WIDEST 1000
 
+static const char wipe[] = "\r\x1b[K";
+static const int ending[] = {SIGINT, SIGTERM};
+
+/* There is one line on the terminal, and a program that is ended by a signal has only globals to know of it. */
+static volatile sig_atomic_t drawn;
+
+/* The signal then ends the program, as if nobody had been here. */
+static void wipe_and_end(int signal)
+{
+    if (drawn)
+        (void)!write(STDERR_FILENO, wipe, sizeof wipe - 1);
+    raise(signal);
+}
+
+static void on_endings(void (*wanted)(int), void (*instead)(int))
+{
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+        struct sigaction before, now = {.sa_handler = instead, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+        sigemptyset(&now.sa_mask);
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == wanted)
+            sigaction(ending[i], &now, NULL);
+    }
+}
+
 void progress_open(struct progress *p, rouse_store *store)
 {
     const char *kind = cli_getenv("TERM");
     *p = PROGRESS_NONE;
     if (terminal_is(stderr) && kind && strcmp(kind, "dumb") != 0 && rouse_store_bell_open(store, &p->bell, NULL) < 0)
         p->bell = -1;
+    if (p->bell >= 0)
+        on_endings(SIG_DFL, wipe_and_end);
 }
 
 void progress_close(struct progress *p)
 {
     progress_hide(p);
+    if (p->bell >= 0)
+        on_endings(wipe_and_end, SIG_DFL);
     fd_close(&p->bell);
 }
 
 void progress_hide(struct progress *p)
 {
     if (p->shown)
-        fd_write_all(STDERR_FILENO, "\r\x1b[K", 4);
+        fd_write_all(STDERR_FILENO, wipe, sizeof wipe - 1);
     p->shown = false;
+    drawn = 0;
 }
 
 void progress_printed(struct progress *p, const char *text, size_t len)
@@ -84,6 +114,7 @@ void progress_show(struct progress *p, const struct buf *line)
     utf8_copy_printable(plain, sizeof plain, buf_text(line));
     plain[text_fit(plain, columns - 1)] = '\0';
     fflush(stdout);
+    drawn = 1;
     fd_write_all(STDERR_FILENO, plain, strlen(plain));
     p->shown = true;
 }

@@ -124,9 +124,9 @@ static void begin(struct top *top, struct top_tail *tail, const rouse_task *task
     snprintf(tail->id, sizeof tail->id, "%s", task->task_id);
     snprintf(path, sizeof path, "%s/tasks/%s", rouse_store_path(top->cli->store), tail->id);
     tail->watch = -1;
-    /* An id that has output is no path of somebody else's. */
+    /* An id that has output is no path of somebody else's. A supervisor that is killed closes what it wrote to. */
     if (task->status == ROUSE_RUNNING && rouse_task_output(top->cli->manager, tail->id, &output, NULL) == 0)
-        tail->watch = inotify_add_watch(top->tails.changes, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+        tail->watch = inotify_add_watch(top->tails.changes, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
     load(top, tail);
 }
 

@@ -129,6 +129,16 @@ class Place:
         return left
 
 
+def shim_of(place, task):
+    """The pid of a task's supervisor."""
+    for pid in place.processes():
+        with open(f'/proc/{pid}/cmdline', 'rb') as f:
+            words = f.read().split(b'\0')
+        if b'rouse-shim' in words[0] and task.encode() in words:
+            return pid
+    raise AssertionError(f'no supervisor of {task}')
+
+
 def wait_for_end(pidfd, seconds):
     import select
     return bool(select.select([pidfd], [], [], seconds)[0])

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 
-from harness import equal, main, test, wait_for_end
+from harness import equal, main, shim_of, test, wait_for_end
 
 
 def record(place, task):
@@ -24,16 +24,6 @@ def events(place, task):
 
 def kinds(place, task):
     return [e['kind'] for e in events(place, task)]
-
-
-def shim_of(place, task):
-    """The pid of a task's supervisor."""
-    for pid in place.processes():
-        with open(f'/proc/{pid}/cmdline', 'rb') as f:
-            words = f.read().split(b'\0')
-        if b'rouse-shim' in words[0] and task.encode() in words:
-            return pid
-    raise AssertionError(f'no supervisor of {task}')
 
 
 @test

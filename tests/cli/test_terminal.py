@@ -50,6 +50,20 @@ def ctrl_c_ends_only_the_following(place):
 
 
 @test
+def ctrl_c_leaves_no_progress_line(place):
+    place.fifo('told')
+    place.good('run', '-d', '-c', 'echo up; "$ROUSE_PROGRAM" progress 1/2 half; echo > told; sleep 600')
+    place.listen(place.path('told'))
+    for args in ('logs', '-f', 'bg_0'), ('wait', 'bg_0'):
+        t = Terminal(place, *args)
+        t.until('1/2 half')
+        t.type('\x03')
+        status, seen = t.end()
+        equal(status, -2)
+        assert seen.rpartition('half')[2].replace('^C', '') == '\r\x1b[K', seen
+
+
+@test
 def a_command_that_catches_ctrl_c_does_not_get_it(place):
     t = Terminal(place, 'run', '-c', 'trap "exit 9" INT; echo up; while :; do sleep 0.05; done')
     t.until('up')

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """rouse top, as it is seen on a terminal."""
+import json
 import os
 import re
 import signal
 import subprocess
 import termios
 
-from harness import PATIENCE, ROUSE, Terminal, equal, main, test
+from harness import PATIENCE, ROUSE, Terminal, equal, main, shim_of, test
 
 ENTER, LEAVE = '\x1b[?1049h', '\x1b[?1049l'
 
@@ -68,6 +69,39 @@ def shows_the_tree_and_what_is_printed(place):
     top.shows(r'leaf +cancelled', r'1 running, 2 ended')
     top.type('q')
     equal(top.end()[0], 0)
+
+
+@test
+def sees_a_supervisor_die(place):
+    """Which rings no bell: nobody is there to."""
+    place.good('run', '-d', '-n', 'quiet', 'sleep', '600')
+    place.good('run', '-d', '-n', 'other', 'sleep', '600')
+    top = Top(place)
+    top.shows('2 running')
+    signal.pidfd_send_signal(os.pidfd_open(shim_of(place, 'bg_0')), signal.SIGKILL)
+    top.shows('1 running')
+    assert 'quiet' not in top.screen(), top.screen()
+    top.type('q')
+    equal(top.end()[0], 0)
+
+
+@test
+def shows_ten_thousand(place):
+    tasks = {f'bg_{i}': {'task_id': f'bg_{i}', 'owner_thread_id': 'default', 'task_type': 'x', 'description': f'number {i}', 'status': 'running',
+                         'created_at_ms': 1 + i, 'parent_context': {}, 'ext': {'kind': 'external'}} for i in range(10000)}
+    place.good('import', '-', stdin=json.dumps({'revision': 1, 'extensions': {'background_task_state': {'tasks': tasks}}}).encode())
+    top = Top(place)
+    top.shows('10000 running', 'bg_0 ')
+    top.type('G')
+    top.chosen('bg_9999')
+    top.type('/number 77\r')
+    top.shows('111 match')
+    place.good('progress', '-t', 'bg_7799', '1/4')
+    top.shows('bg_7799 .* 25%')
+    top.type('q')
+    status, seen = top.end()
+    equal(status, 0)
+    assert len(seen) < 100000, len(seen)
 
 
 @test
