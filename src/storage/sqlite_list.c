@@ -16,6 +16,8 @@ static const struct filter filters[] = {
     {LIST_BY_LIVE, " AND e.live = 1"},     {LIST_BY_FINISHED, " AND e.live = 0"},  {LIST_BY_QUEUE, " AND e.queue = ?10"},
 };
 
+#define NARROW (LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN | LIST_BY_QUEUE)
+
 static const char *index_of(unsigned mask)
 {
     if (mask & LIST_BY_ENTRY)
@@ -34,11 +36,22 @@ static const char *index_of(unsigned mask)
     return mask & LIST_BY_THREAD ? "INDEXED BY entry_finished" : "NOT INDEXED";
 }
 
+/* What is live of one key and of all threads: there may be far more of other keys, so each place is asked by itself. */
+static bool walks_places(unsigned mask)
+{
+    return (mask & LIST_BY_LIVE) && !(mask & (LIST_BY_THREAD | NARROW));
+}
+
 static void add_select(struct buf *sql, unsigned mask, const char *columns)
 {
-    bool thread = mask & LIST_BY_THREAD;
-    buf_addf(sql, "SELECT %s FROM entry e %s%s WHERE %s", columns, index_of(mask),
-             thread ? "" : " CROSS JOIN place p ON p.id = e.place", thread ? "1" : "p.key = ?1 AND p.run = ''");
+    if (mask & LIST_BY_THREAD)
+        buf_addf(sql, "SELECT %s FROM entry e %s WHERE 1", columns, index_of(mask));
+    else if (walks_places(mask))
+        buf_addf(sql, "SELECT %s FROM place p CROSS JOIN entry e %s ON e.place = p.id WHERE p.key = ?1 AND p.run = ''", columns,
+                 index_of(mask));
+    else
+        buf_addf(sql, "SELECT %s FROM entry e %s CROSS JOIN place p ON p.id = e.place WHERE p.key = ?1 AND p.run = ''", columns,
+                 index_of(mask));
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         if (mask & filters[i].bit)
             buf_adds(sql, filters[i].condition);
@@ -50,14 +63,13 @@ static void add_select(struct buf *sql, unsigned mask, const char *columns)
 
 static void build_list(struct buf *sql, unsigned mask)
 {
-    unsigned narrow = LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN | LIST_BY_QUEUE;
     unsigned which = LIST_BY_LIVE | LIST_BY_FINISHED;
     bool thread = mask & LIST_BY_THREAD;
-    if (thread && !(mask & (narrow | which))) { /* two indexes in the same order, merged */
+    if (thread && !(mask & (NARROW | which))) { /* two indexes in the same order, merged */
         add_select(sql, mask | LIST_BY_LIVE, KNOWN_THREAD);
         buf_adds(sql, " UNION ALL ");
         add_select(sql, mask | LIST_BY_FINISHED, KNOWN_THREAD);
-    } else if (!thread && (mask & LIST_BY_LIVE) && !(mask & narrow)) {
+    } else if (walks_places(mask)) {
         /* No index has the live entries of all threads in order: sort their numbers, not their values. */
         buf_adds(sql, "SELECT " JOINED_THREAD " FROM (");
         add_select(sql, mask, "e.seq AS at");

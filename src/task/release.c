@@ -343,7 +343,7 @@ static int agenda_page(rouse_manager *m, bool all, const char *before, char last
 {
     rouse_rows *rows;
     int count = 0;
-    int code = rouse_store_list(m->store, &agenda_key, &(rouse_query){.before = before}, &rows, err);
+    int code = rouse_store_list(m->store, &agenda_key, &(rouse_query){.before = before, .live_only = true}, &rows, err);
     if (code < 0)
         return code;
     *ret_rows = rouse_rows_count(rows);

@@ -132,11 +132,36 @@ static void test_lists(void **state)
     assert_int_equal(bad, 0);
 }
 
+/* Every command asks at its start what is live of a key of few entries, in all threads: others' entries must not cost. */
+static void test_live_of_few(void **state)
+{
+    rouse_store *store = open_store(*state);
+    const struct sqlite_store *s = store->backend;
+    rouse_batch *batch = rouse_batch_new();
+    rouse_commit commit = {.thread = "t", .batch = batch};
+    rouse_error err = {0};
+    for (int i = 0; i < 1000; i++) {
+        char entry[32];
+        snprintf(entry, sizeof entry, "bg_%d", i);
+        assert_fine(rouse_batch_add(batch, &items_key, item_put(entry, &(struct item){.live = i % 2}), &err), &err);
+    }
+    assert_fine(rouse_batch_add(batch, &plain_key, item_put("one", &(struct item){.text = "x"}), &err), &err);
+    assert_fine(rouse_store_commit(store, &commit, NULL, &err), &err);
+    rouse_batch_free(batch);
+    rouse_rows *rows = NULL;
+    assert_fine(rouse_store_list(store, &plain_key, &(rouse_query){.live_only = true}, &rows, &err), &err);
+    assert_int_equal(rouse_rows_count(rows), 1);
+    rouse_rows_free(rows);
+    assert_in_range(sqlite3_stmt_status(s->lists[LIST_BY_LIVE], SQLITE_STMTSTATUS_VM_STEP, 0), 1, 200);
+    rouse_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_fixed_statements, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_lists, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_live_of_few, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
