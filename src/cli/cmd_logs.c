@@ -14,7 +14,7 @@
 
 struct logs_options {
     struct common common;
-    bool follow, raw;
+    bool follow, raw, lines;
     struct number tail, offset;
 };
 
@@ -26,12 +26,15 @@ static const struct option_row rows[] = {
     ROW_THREAD,
     ROW_STORE,
     {"json", 0, FLAG(struct common, json), NULL, "one document: task_id, offset, next_offset, dropped, text"},
+    {"jsonl", 0, FLAG(struct logs_options, lines), NULL, "a document a line as it is printed: task_id, next_offset, text"},
     ROW_END,
 };
 
 struct writer {
     bool raw;
     bool collect; /* keep the text instead of writing it */
+    bool lines;   /* write it as JSON, a document for each piece */
+    const struct follow *follow;
     struct clean clean;
     struct buf text;
 };
@@ -41,12 +44,24 @@ static int write_out(const char *bytes, size_t len, rouse_error *err)
     return fd_write_all(STDOUT_FILENO, bytes, len) == 0 ? 0 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot write the output");
 }
 
+static int write_line(const struct writer *w, rouse_error *err)
+{
+    struct buf out = BUF_INIT(0);
+    json_line_text(&out, "task_id", w->follow->id);
+    json_line_number(&out, "next_offset", w->follow->offset);
+    json_line_bytes(&out, "text", buf_text(&w->text), w->text.len);
+    int code = json_line_print(&out, err);
+    if (code == 0 && fflush(stdout) != 0)
+        code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot write the output");
+    return code;
+}
+
 static int give_out(struct writer *w, rouse_error *err)
 {
     int code = buf_check(&w->text, err);
-    if (code < 0 || w->collect)
+    if (code < 0 || w->collect || w->text.len == 0)
         return code;
-    code = write_out(buf_text(&w->text), w->text.len, err);
+    code = w->lines ? write_line(w, err) : write_out(buf_text(&w->text), w->text.len, err);
     buf_reset(&w->text);
     return code;
 }
@@ -54,9 +69,12 @@ static int give_out(struct writer *w, rouse_error *err)
 static int write_piece(const char *bytes, size_t len, void *userdata, rouse_error *err)
 {
     struct writer *w = userdata;
-    if (w->raw)
+    if (w->raw && !w->lines)
         return write_out(bytes, len, err);
-    clean_feed(&w->clean, &w->text, bytes, len);
+    if (w->raw)
+        buf_add(&w->text, bytes, len);
+    else
+        clean_feed(&w->clean, &w->text, bytes, len);
     return give_out(w, err);
 }
 
@@ -85,6 +103,7 @@ static int print(struct cli *cli, const struct logs_options *o, const rouse_task
                        .shows_progress = true};
     int code = find_start(cli, o, task->task_id, &f.offset, err);
     uint64_t first = f.offset;
+    w->follow = &f;
     if (code == 0)
         code = o->follow ? follow_to_end(&f, &ended, err)
                : rouse_status_is_terminal(task->status) ? follow_finish(&f, err) : follow_drain(&f, err);
@@ -103,11 +122,13 @@ static int print(struct cli *cli, const struct logs_options *o, const rouse_task
 static int run(struct cli *cli, const void *options, rouse_error *err)
 {
     const struct logs_options *o = options;
-    struct writer writer = {.raw = o->raw || (terminal_is(stdout) && !o->common.json),
-                            .collect = o->common.json, .clean = CLEAN_INIT, .text = BUF_INIT(0)};
+    struct writer writer = {.raw = o->raw || (terminal_is(stdout) && !o->common.json && !o->lines),
+                            .collect = o->common.json, .lines = o->lines, .clean = CLEAN_INIT, .text = BUF_INIT(0)};
     rouse_task *task;
     if (o->tail.given && o->offset.given)
         return cli_misuse(cli, err, "give --tail or --offset, not both");
+    if (o->common.json && o->lines)
+        return cli_misuse(cli, err, "give --json or --jsonl, not both");
     if (o->common.json && (o->raw || o->follow))
         return cli_misuse(cli, err, "--json goes with neither --raw nor --follow");
     int code = cli_open(cli, true, err);

@@ -14,7 +14,7 @@
 
 struct ls_options {
     struct common common;
-    bool ended_too, all_threads, tree, stats;
+    bool ended_too, all_threads, tree, stats, lines;
     const char *status, *before, *queue, *label;
     struct number limit;
     struct duration newer;
@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     {"all-threads", 0, FLAG(struct ls_options, all_threads), NULL, "of every thread"},
     ROW_STORE,
     ROW_JSON,
+    {"jsonl", 0, FLAG(struct ls_options, lines), NULL, "print one JSON document a line"},
     ROW_END,
 };
 
@@ -53,7 +54,9 @@ static int read_filter(const struct cli *cli, const struct ls_options *o, rouse_
         return cli_misuse(cli, err, "give --thread or --all-threads, not both");
     if (o->limit.given && o->limit.value == 0)
         return cli_misuse(cli, err, "--limit 0 shows nothing");
-    if (o->stats && (o->ended_too || o->tree || o->status || o->queue || o->label || o->newer.given || o->limit.given || o->before))
+    if (o->common.json && o->lines)
+        return cli_misuse(cli, err, "give --json or --jsonl, not both");
+    if (o->stats && (o->lines || o->ended_too || o->tree || o->status || o->queue || o->label || o->newer.given || o->limit.given || o->before))
         return cli_misuse(cli, err, "--stats counts all of a thread; it goes with --thread or --all-threads only");
     if (!o->status)
         return 0;
@@ -114,9 +117,13 @@ static int print_table(const struct cli *cli, const struct forest *forest, bool 
     return code;
 }
 
-static int print_json(const struct forest *forest, rouse_error *err)
+static int print_json(const struct forest *forest, bool lines, rouse_error *err)
 {
     int code = 0;
+    for (size_t i = 0; lines && code == 0 && i < forest->count; i++)
+        code = task_print_json(forest->nodes[i].task, err);
+    if (lines)
+        return code;
     fputs("[", stdout);
     for (size_t i = 0; code == 0 && i < forest->count; i++)
         code = task_print_json_item(forest->nodes[i].task, i == 0, err);
@@ -164,8 +171,8 @@ static int print_hints(const struct cli *cli, const struct ls_options *o, const 
 
 static int print(struct cli *cli, const struct ls_options *o, const struct forest *forest, size_t limit, rouse_error *err)
 {
-    if (o->common.json)
-        return print_json(forest, err);
+    if (o->common.json || o->lines)
+        return print_json(forest, o->lines, err);
     int code = forest->count > 0 ? print_table(cli, forest, o->all_threads || o->tree, err) : 0;
     if (code == 0)
         code = print_hints(cli, o, forest, limit, err);

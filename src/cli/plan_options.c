@@ -71,8 +71,8 @@ int plan_options_read(const struct cli *cli, const struct plan_options *o, struc
     fill->labels = list_of(&o->labels);
     if (!fill->after || !fill->labels)
         return rouse_fail_memory(err);
-    spec->after = fill->after;
-    spec->labels = fill->labels;
+    spec->after = o->after.count > 0 ? fill->after : NULL; /* a record that was given neither has neither */
+    spec->labels = o->labels.count > 0 ? fill->labels : NULL;
     spec->when.in_ms = o->in.ms;
     return 0;
 }

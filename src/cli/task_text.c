@@ -46,7 +46,7 @@ static const char *running_word(const rouse_task *task)
 void task_add_outcome(struct buf *out, const rouse_task *task)
 {
     if (task->status == ROUSE_RUNNING) {
-        buf_adds(out, running_word(task));
+        buf_adds(out, task->has_ext && task->ext.ready ? "ready" : running_word(task));
         return;
     }
     buf_adds(out, rouse_status_text(task->status));
