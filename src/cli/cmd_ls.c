@@ -56,7 +56,8 @@ static int read_filter(const struct cli *cli, const struct ls_options *o, rouse_
         return cli_misuse(cli, err, "--limit 0 shows nothing");
     if (o->common.json && o->lines)
         return cli_misuse(cli, err, "give --json or --jsonl, not both");
-    if (o->stats && (o->lines || o->ended_too || o->tree || o->status || o->queue || o->label || o->newer.given || o->limit.given || o->before))
+    if (o->stats &&
+        (o->lines || o->ended_too || o->tree || o->status || o->queue || o->label || o->newer.given || o->limit.given || o->before))
         return cli_misuse(cli, err, "--stats counts all of a thread; it goes with --thread or --all-threads only");
     if (!o->status)
         return 0;
