@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 size_t utf8_length(const char *text, size_t len)
@@ -23,6 +24,14 @@ size_t utf8_length(const char *text, size_t len)
 bool utf8_is_valid(const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
+        uint64_t word;
+        if (len - i >= sizeof word) { /* mostly eight bytes of ASCII */
+            memcpy(&word, text + i, sizeof word);
+            if (!(word & UINT64_C(0x8080808080808080))) {
+                i += sizeof word;
+                continue;
+            }
+        }
         size_t n = utf8_length(text + i, len - i);
         if (n == 0)
             return false;

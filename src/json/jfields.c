@@ -226,10 +226,10 @@ static size_t find_same(const struct jfields_owned *o, const void *text)
 
 static void add_item(struct jfields_owned *o, const struct jfield *row, size_t place, const void *value)
 {
-    if (o->count == JFIELDS_OWNED)
+    if (o->count == JFIELDS_OWNED) {
         o->size = SIZE_MAX / 2; /* a table with too many: nobody gets room for that */
-    if (!value || o->count == JFIELDS_OWNED)
         return;
+    }
     struct jfields_item *item = &o->items[o->count++];
     *item = (struct jfields_item){.place = place, .value = value};
     if (row->type == JFIELD_STRINGS)
@@ -262,7 +262,7 @@ static void gather(const struct jfields *fields, const char *from, size_t offset
         memcpy(&value, at, sizeof value);
         if (row->type == JFIELD_OBJECT)
             gather(row->object, at, place, o);
-        else
+        else if (value)
             add_item(o, row, place, value);
     }
 }

@@ -90,6 +90,7 @@ struct memory_shelf {
     bool present;  /* a map: it has a value, be it empty */
     bool clearing; /* cleared by the commit that is going on: what is in the lists is gone */
     struct memory_entry *newest, *oldest;
+    struct memory_entry *last; /* what was found or made last, or NULL: mostly the one that is asked for again */
     size_t count;
     struct memory_due *due;
 };
@@ -171,7 +172,7 @@ struct memory_shelf *memory_want_shelf(struct memory_store *s, struct memory_pla
 struct memory_kind *memory_find_kind(const struct memory_store *s, const char *key);
 struct state_slot *memory_slot(const struct memory_shelf *shelf);
 /* A fresh entry before one that is leaving. */
-struct memory_entry *memory_find_entry(const struct memory_store *s, const struct memory_shelf *shelf, const char *name);
+struct memory_entry *memory_find_entry(const struct memory_store *s, struct memory_shelf *shelf, const char *name);
 struct memory_group *memory_find_group(const struct memory_store *s, const struct memory_shelf *shelf, enum memory_index which,
                                        const char *text);
 uint64_t memory_here_hash(const struct memory_store *s, const struct memory_shelf *shelf, unsigned what, const char *text);

@@ -47,7 +47,7 @@ static int read_value(void *userdata, const rouse_key *key, const char *entry, s
 {
     const struct committing *c = userdata;
     const struct memory_place *place = key->scope == ROUSE_SCOPE_RUN ? c->run : c->thread;
-    const struct memory_shelf *shelf = place ? memory_find_shelf(place, key->name) : NULL;
+    struct memory_shelf *shelf = place ? memory_find_shelf(place, key->name) : NULL;
     struct cell *cell = NULL;
     if (shelf && entry) {
         const struct memory_entry *found = memory_find_entry(c->s, shelf, entry);

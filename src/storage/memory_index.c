@@ -20,6 +20,7 @@ struct memory_entry *memory_entry_new(struct memory_store *s, struct memory_shel
     entry->seq = ++s->seq;
     entry->fresh = true;
     memcpy(entry->name, name, size);
+    shelf->last = entry;
     memory_table_add(&s->entries, memory_here_hash(s, shelf, MEMORY_INDEXES, name), entry);
     memory_table_add(&s->entries_any, memory_any_hash(s, shelf->kind, MEMORY_INDEXES, name), entry);
     return entry;
@@ -29,6 +30,8 @@ void memory_entry_free(struct memory_store *s, struct memory_entry *entry)
 {
     memory_table_remove(&s->entries, memory_here_hash(s, entry->shelf, MEMORY_INDEXES, entry->name), entry);
     memory_table_remove(&s->entries_any, memory_any_hash(s, entry->shelf->kind, MEMORY_INDEXES, entry->name), entry);
+    if (entry->shelf->last == entry)
+        entry->shelf->last = NULL;
     cell_unref(entry->cell);
     memory_drop_claim(s, entry);
     free(entry);

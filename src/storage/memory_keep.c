@@ -149,7 +149,7 @@ int memory_unclaim(void *backend, const char *key, const char *thread, const cha
 {
     struct memory_store *s = backend;
     const struct memory_place *place = memory_find_place(s, thread, "");
-    const struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
+    struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
     struct memory_entry *e = shelf ? memory_find_entry(s, shelf, entry) : NULL;
     if (!e || !is_claimed(s, e, mono_ms(s)) || strcmp(find_claim(s, e)->holder, holder) != 0)
         return rouse_fail(err, ROUSE_ENOTFOUND, "'%s' has no claim on '%s'", holder, entry);

@@ -73,7 +73,7 @@ int memory_snapshot(void *backend, const struct storage_keys *keys, const char *
 struct listing {
     const struct memory_store *s;
     const struct memory_kind *kind;
-    const struct memory_shelf *shelf; /* of the query's thread */
+    struct memory_shelf *shelf; /* of the query's thread */
     const rouse_query *query;
     const struct memory_entry *start; /* a page begins behind it, or NULL */
     uint64_t before;                  /* its seq: only what has a smaller one */

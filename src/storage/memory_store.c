@@ -111,8 +111,10 @@ struct state_slot *memory_slot(const struct memory_shelf *shelf)
 
 /* ---- entries and groups ---- */
 
-struct memory_entry *memory_find_entry(const struct memory_store *s, const struct memory_shelf *shelf, const char *name)
+struct memory_entry *memory_find_entry(const struct memory_store *s, struct memory_shelf *shelf, const char *name)
 {
+    if (shelf->last && strcmp(shelf->last->name, name) == 0)
+        return shelf->last;
     uint64_t hash = memory_here_hash(s, shelf, MEMORY_INDEXES, name);
     struct memory_entry *entry, *goes = NULL;
     size_t probe = 0;
@@ -120,7 +122,7 @@ struct memory_entry *memory_find_entry(const struct memory_store *s, const struc
         if (entry->shelf != shelf || strcmp(entry->name, name) != 0)
             continue;
         if (entry->fresh || !(entry->leaving || shelf->clearing))
-            return entry;
+            return shelf->last = entry;
         goes = entry;
     }
     return goes;

@@ -135,7 +135,9 @@ static int edit_ending(rouse_task *task, void *userdata, rouse_error *err)
         e->plan = *task->ext.plan;
         if (e->plan.dependents && !e->retry && !e->dependents && !(e->dependents = copy_ids(e->plan.dependents)))
             return rouse_fail_memory(err);
-        snprintf(e->queue, sizeof e->queue, "%s", e->plan.queue ? e->plan.queue : "");
+        e->queue[0] = '\0';
+        if (e->plan.queue)
+            snprintf(e->queue, sizeof e->queue, "%s", e->plan.queue);
         e->queue_limit = e->plan.queue_limit;
     }
     if (e->retry)
