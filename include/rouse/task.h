@@ -77,8 +77,8 @@ typedef struct rouse_task_plan {
 /* What rouse knows beyond the seed's record; the member `ext` of its JSON. has_ext = false: a record of the seed's runtime. */
 typedef struct rouse_task_ext {
     const char *kind;      /* "process", "sub_agent", "function", "timer", "external" */
-    const char *stage;     /* "queued", "retrying" (not begun, stored); "starting", "running", "waiting_input" (found out when
-                              the record is read); NULL unless running */
+    const char *stage;     /* "queued", "retrying" (not begun, stored); "starting", "running", "waiting_input", "stuck" (KILL has
+                              not ended it; found out when the record is read); NULL unless running */
     const char **argv;     /* NULL-terminated, or NULL */
     const char *cwd;       /* or NULL */
     int64_t pid;           /* of the command, 0 = unknown. For people: never used to decide anything */
@@ -413,12 +413,12 @@ typedef struct rouse_cancel { /* zero means default */
     const char *reason;
 } rouse_cancel;
 /* Ends a task's whole process tree and returns once it is verified gone and recorded. *ret_count: tasks that this call
- * ended (0 when it had ended before). ROUSE_ENOTFOUND; ROUSE_EREMOTE when the tree cannot be ended (it is then still
- * running, and still watched). */
+ * ended (0 when it had ended before). ROUSE_ENOTFOUND; ROUSE_EREMOTE when the tree cannot be ended: it is then still
+ * running, killed and watched, its stage is "stuck", its owner has an event of that, and all others that were to be ended are. */
 ROUSE_API int rouse_task_cancel(rouse_manager *manager, const char *id_or_name, const rouse_cancel *options,
                                 size_t *ret_count, rouse_error *err);
 
-/* Cancels every running task of the thread. *ret_count (may be NULL): how many this call ended. */
+/* Cancels every running task of the thread. *ret_count (may be NULL): how many this call ended. ROUSE_EREMOTE as above. */
 ROUSE_API int rouse_task_cancel_all(rouse_manager *manager, const char *thread, const rouse_cancel *options,
                                     size_t *ret_count, rouse_error *err);
 /* Cancels every task that the run asked for, with all below them (COMPAT B76), and remembers in thread that the run is cancelled:

@@ -118,13 +118,20 @@ static int run(struct cli *cli, const void *options, rouse_error *err)
     const struct cancel_options *o = options;
     rouse_task **tasks = NULL;
     size_t n = 0, count = 0;
+    int stuck = 0;
     int code = check_options(cli, o, err);
     if (code == 0)
         code = cli_open(cli, true, err);
     if (code == 0)
         code = find(cli, o, &tasks, &n, err);
-    for (size_t i = 0; code == 0 && i < n; i++)
+    for (size_t i = 0; code == 0 && i < n; i++) {
         code = cancel_one(cli, o, &tasks[i], &count, err);
+        if (code == ROUSE_EREMOTE) { /* keeps no other from being ended */
+            stuck = code;
+            code = 0;
+        }
+    }
+    code = code == 0 ? stuck : code;
     if (code == 0 && cli->common.json)
         code = print_json(tasks, n, count, err);
     else if (code == 0 && n == 0 && terminal_is(stdout))

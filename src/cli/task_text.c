@@ -38,6 +38,8 @@ static const char *running_word(const rouse_task *task)
     const char *stage = task->has_ext ? task->ext.stage : NULL;
     if (stage && strcmp(stage, "waiting_input") == 0)
         return "needs input";
+    if (stage && strcmp(stage, "stuck") == 0)
+        return "cannot be ended";
     if (stage && strcmp(stage, "running") != 0)
         return stage;
     return task->has_ext && task->ext.ready ? "ready" : "running";

@@ -17,7 +17,7 @@ struct listing {
         uint64_t start, size;
     } at[MAX_PIECES]; /* of output, by offset */
     size_t count;
-    bool ready, waiting;
+    bool ready, waiting, stuck;
 };
 
 /* parent/<id> as a descriptor. An id comes from a record, and a record may come from anywhere: one that is not a plain file

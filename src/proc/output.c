@@ -54,6 +54,7 @@ static void add_entry(int dir, const char *name, struct listing *fill)
         add_piece(fill, (struct piece){.start = start, .size = (uint64_t)stat.st_size});
     fill->ready |= strcmp(name, SHIM_READY) == 0;
     fill->waiting |= strcmp(name, SHIM_WAITING) == 0;
+    fill->stuck |= strcmp(name, SHIM_STUCK) == 0;
 }
 
 /* Without the C library's DIR, which takes memory and a descriptor of its own for a handful of names. */

@@ -87,6 +87,7 @@ int proc_look(int parent, const char *id, struct proc_look *fill, rouse_error *e
         .output = proc_sum(&listing, record.output),
         .ready = listing.ready,
         .waiting = listing.waiting && state == PROC_ALIVE,
+        .stuck = listing.stuck && state == PROC_ALIVE,
     };
     return 0;
 }

@@ -8,6 +8,7 @@
  *   out, out.N  output from absolute offset 0, and from offset N
  *   ready       there once the ready pattern matched
  *   waiting     there while the command waits for input
+ *   stuck       there once KILL has not ended the tree
  *   exit        the exit record: one JSON object, written whole or not at all
  */
 #ifndef PROC_PROC_H
@@ -42,7 +43,7 @@ struct proc_start {
     const char *const *env;        /* the command's whole environment */
     const char *cwd;               /* NULL: the caller's */
     const char *const *reaper;     /* argv the shim execs when nobody takes the ending in; NULL: none */
-    const char *bell;              /* path of a file to touch when ready, waiting for input or ended, or NULL */
+    const char *bell;              /* path of a file to touch when ready, waiting for input, stuck or ended, or NULL */
     const char *token;             /* 32 hex digits, in the command's environment as ROUSE_TASK_TOKEN: finds survivors */
     uint64_t timeout_ms, idle_timeout_ms, grace_ms;
     const char *ready_when;        /* POSIX ERE or NULL */
@@ -102,6 +103,7 @@ struct proc_look {
     struct proc_output output;
     bool ready;   /* the ready pattern matched */
     bool waiting; /* for input: alive, silent, and blocked reading its pipe or terminal */
+    bool stuck;   /* alive although it was killed LIMIT_STUCK_MS ago */
 };
 /* All that can be seen of a task, in one look at its directory, which changes nothing. A malformed exit record counts as none.
  * parent -1: no task has a directory. */

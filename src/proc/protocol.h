@@ -28,6 +28,7 @@ enum {
 #define SHIM_OUT "out"
 #define SHIM_READY "ready"
 #define SHIM_WAITING "waiting"
+#define SHIM_STUCK "stuck"
 #define SHIM_EXIT "exit"
 #define SHIM_SETTLED_MODE 0400 /* of exit, once the ending is in the store */
 

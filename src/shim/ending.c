@@ -85,7 +85,7 @@ static void kill_round(struct shim *s, uint64_t now)
     e->tree_changed = !tree_signal(s->proc, s->leader, SIGKILL, &s->exit.killed); /* nobody there: is_empty is to look again */
     if (!e->told_stuck && now - e->killing_since >= LIMIT_STUCK_MS) {
         e->told_stuck = true;
-        listeners_tell(&s->listeners, SHIM_SAY_STUCK, WANTS_END);
+        shim_show(s, SHIM_STUCK, true, SHIM_SAY_STUCK);
     }
 }
 

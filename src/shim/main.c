@@ -33,7 +33,7 @@ void shim_show(struct shim *s, const char *file, bool there, const char *news)
     else
         unlinkat(SHIM_FD_DIR, file, 0);
     shim_ring(s);
-    listeners_tell(&s->listeners, news, WANTS_NEWS);
+    listeners_tell(&s->listeners, news, WANTS_NEWS | WANTS_END);
 }
 
 void shim_point(const struct shim *s, const char *point)

@@ -105,6 +105,14 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     return cancelled;
 }
 
+int cancel_passes(int code, int *stuck)
+{
+    if (code != ROUSE_EREMOTE)
+        return code;
+    *stuck = code;
+    return 0;
+}
+
 /* Children are read after their parent is gone, and again until there are none: a task that has ended admits no new ones. */
 static int cancel_children(rouse_manager *m, const char *id, const rouse_cancel *o, int depth, size_t *count,
                            rouse_error *err);
@@ -112,27 +120,30 @@ static int cancel_children(rouse_manager *m, const char *id, const rouse_cancel 
 static int cancel_task(rouse_manager *m, const rouse_task *task, const rouse_cancel *o, int depth, size_t *count,
                        rouse_error *err)
 {
-    int code = rouse_status_is_terminal(task->status) ? 0 : cancel_one(m, task, o, err);
+    int stuck = 0;
+    int code = rouse_status_is_terminal(task->status) ? 0 : cancel_passes(cancel_one(m, task, o, err), &stuck);
     if (code < 0)
         return code;
     *count += (size_t)code;
-    return o->tree && depth < MAX_DEPTH ? cancel_children(m, task->task_id, o, depth + 1, count, err) : 0;
+    code = o->tree && depth < MAX_DEPTH ? cancel_children(m, task->task_id, o, depth + 1, count, err) : 0;
+    return code == 0 ? stuck : code;
 }
 
 static int cancel_children(rouse_manager *m, const char *id, const rouse_cancel *o, int depth, size_t *count,
                            rouse_error *err)
 {
     rouse_task_list *list;
+    int stuck = 0;
     int code = rouse_task_list_get(m, &(rouse_task_filter){.parent = id}, &list, err);
     if (code < 0)
         return code;
     for (size_t i = 0; code == 0 && i < rouse_task_list_count(list); i++) {
         const rouse_task *child = rouse_task_list_at(list, i);
         if (strcmp(child->task_id, id) != 0)
-            code = cancel_task(m, child, o, depth, count, err);
+            code = cancel_passes(cancel_task(m, child, o, depth, count, err), &stuck);
     }
     rouse_task_list_free(list);
-    return code;
+    return code == 0 ? stuck : code;
 }
 
 int rouse_task_cancel(rouse_manager *manager, const char *id_or_name, const rouse_cancel *options, size_t *ret_count,

@@ -33,6 +33,7 @@ static int cancel_page(rouse_manager *m, const char *thread, const rouse_cancel 
     rouse_rows *rows;
     rouse_task *some[LIMIT_MANY];
     size_t n = 0;
+    int stuck = 0;
     const rouse_query query = {.thread = thread, .live_only = true, .limit = LIMIT_MANY};
     int code = rouse_store_list(m->store, &rouse_task_state_key, &query, &rows, err);
     if (code < 0)
@@ -44,13 +45,14 @@ static int cancel_page(rouse_manager *m, const char *thread, const rouse_cancel 
             some[n++] = (rouse_task *)(uintptr_t)task; /* only read */
         } else {
             size_t one = 0;
-            code = rouse_task_cancel(m, task->task_id, o, &one, err);
+            code = cancel_passes(rouse_task_cancel(m, task->task_id, o, &one, err), &stuck);
             *count += one;
         }
     }
     if (code >= 0)
         code = cancel_records(m, thread, some, n, o, count, err);
     rouse_rows_free(rows);
+    code = code == 0 ? stuck : code; /* nor would it be gone at the next look */
     return code < 0 ? code : total > 0;
 }
 
@@ -91,6 +93,7 @@ int rouse_task_cancel_run(rouse_manager *manager, const char *thread, const char
     rouse_cancel o = options ? *options : (rouse_cancel){0};
     rouse_rows *rows;
     size_t count = 0;
+    int stuck = 0;
     if (!run_id || !*run_id || !thread)
         return rouse_fail(err, ROUSE_EINVAL, "which run is to be cancelled?");
     int code = mark_run(manager, thread, run_id, err); /* first: from now on no start can be missed */
@@ -103,10 +106,11 @@ int rouse_task_cancel_run(rouse_manager *manager, const char *thread, const char
     for (size_t i = 0; code >= 0 && i < rouse_rows_count(rows); i++) {
         size_t some = 0;
         const rouse_task *task = rouse_rows_at(rows, i, NULL, NULL);
-        code = rouse_task_cancel(manager, task->task_id, &o, &some, err);
+        code = cancel_passes(rouse_task_cancel(manager, task->task_id, &o, &some, err), &stuck);
         count += some;
     }
     rouse_rows_free(rows);
+    code = code < 0 ? code : stuck;
     if (code >= 0 && ret_count)
         *ret_count = count;
     return code < 0 ? code : 0;

@@ -65,6 +65,8 @@ int task_fail(rouse_manager *m, const char *thread, const rouse_task *task, cons
 /* Connects to the supervisor of a running task, which may be coming up, and with watch is told of its end: 0 with a descriptor, or
  * with *ret_over set when the task turned out to be over. Errors. */
 int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_fd, bool *ret_over, rouse_error *err);
+/* Of many that are cancelled, one that cannot be ended keeps no other from it: 0 with *stuck, the answer to give at the end; else code. */
+int cancel_passes(int code, int *stuck);
 
 /* The stored record of that id in any thread, or in thread when it is not NULL. ROUSE_ENOTFOUND. */
 int task_load(rouse_manager *m, const char *thread, const char *id, rouse_task **ret_task, rouse_error *err);
@@ -74,9 +76,11 @@ void task_id_of(uint64_t number, char fill[LIMIT_TASK_ID + 1]);
 int task_refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_error *err);
 /* True for "bg_" and digits. */
 bool task_is_id(const char *text);
-/* Brings the stored stage of a running command, as it was read, in line with its process; when it waits for input, with an event
- * in the owner's inbox. */
-int task_note_waiting(rouse_manager *m, const char *thread, const rouse_task *task, bool waiting, rouse_error *err);
+/* The stage of a running command that its owner is told of (record_stage_is_told), or NULL. */
+const char *task_stage_of(const struct proc_look *look);
+/* Brings the stored stage of a running command, as it was read, in line with task_stage_of its process; one that is told, with an
+ * event in the owner's inbox. */
+int task_note_stage(rouse_manager *m, const char *thread, const rouse_task *task, const char *stage, rouse_error *err);
 
 /* A rouse_prune_hook: the directory of a task whose row is gone goes as well. */
 void task_forget(const char *thread, const char *id, void *manager);

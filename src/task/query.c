@@ -21,7 +21,8 @@ static void decorate(rouse_task *task, const struct proc_look *look)
 {
     if (!task->has_ext)
         return;
-    task->ext.stage = look->waiting ? "waiting_input" : "running";
+    const char *stage = task_stage_of(look);
+    task->ext.stage = stage ? stage : "running";
     task->ext.ready = look->ready;
     task->ext.has_output = true;
     task->ext.output = (rouse_output){.size = look->output.size, .kept = look->output.kept, .dropped = look->output.dropped};
@@ -52,7 +53,7 @@ int task_refresh(rouse_manager *m, const char *thread, rouse_task **task, rouse_
     if (code < 0)
         return code;
     if (look.state == PROC_ALIVE) {
-        task_note_waiting(m, thread, *task, look.waiting, NULL); /* else at the next look */
+        task_note_stage(m, thread, *task, task_stage_of(&look), NULL); /* else at the next look */
         decorate(*task, &look);
         return 0;
     }

@@ -32,6 +32,8 @@ int lineage_decode(const char *json, size_t len, struct arena *arena, rouse_line
 void lineage_add(struct buf *out, const rouse_lineage *lineage);
 /* Stored as not begun: there is no process and no body to look for. */
 bool record_is_waiting(const rouse_task_ext *ext);
+/* Stored of one that runs, because its owner was told: stage.c. */
+bool record_stage_is_told(const char *stage);
 bool lineage_is_empty(const rouse_lineage *lineage);
 
 extern const char *const after_if_names[]; /* by rouse_after_if, NULL-terminated */

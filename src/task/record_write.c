@@ -10,6 +10,11 @@ bool record_is_waiting(const rouse_task_ext *ext)
     return ext->stage && (strcmp(ext->stage, "queued") == 0 || strcmp(ext->stage, "retrying") == 0);
 }
 
+bool record_stage_is_told(const char *stage)
+{
+    return stage && (strcmp(stage, "waiting_input") == 0 || strcmp(stage, "stuck") == 0);
+}
+
 void record_add_text(struct buf *out, const char *name, const char *text)
 {
     if (!text)
@@ -126,8 +131,7 @@ static void add_ext(struct buf *out, const rouse_task_ext *ext, enum record_form
     jtext_add_name(out, "ext");
     buf_addc(out, '{');
     record_add_text(out, "kind", ext->kind);
-    bool is_told = ext->stage && strcmp(ext->stage, "waiting_input") == 0; /* to the owner: stage.c */
-    if (form == RECORD_SHOWN || record_is_waiting(ext) || is_told)
+    if (form == RECORD_SHOWN || record_is_waiting(ext) || record_stage_is_told(ext->stage))
         record_add_text(out, "stage", ext->stage);
     add_words(out, "argv", (const char *const *)ext->argv);
     record_add_text(out, "cwd", ext->cwd);

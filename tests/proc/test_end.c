@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +187,36 @@ static void test_what_a_command_leaves_behind(void **state)
 }
 
 /* However its starter ends, a session task ends with it; any other goes on. */
+/* A traced process that was killed stays until its tracer has looked at it: this test's stand-in for one that the kernel does not
+ * let go. It is told of and seen, nothing says that it has ended, and it has once it is let go. */
+static void test_a_tree_that_cannot_be_ended(void **state)
+{
+    struct place *p = *state;
+    pid_t command;
+    int fd = start_up(p, ACTOR("say", "up", "pause"), NULL, &command);
+    if (ptrace(PTRACE_SEIZE, command, NULL, NULL) < 0) {
+        assert_int_equal(kill(command, SIGKILL), 0);
+        ended(p, fd);
+        skip();
+    }
+    assert_false(look_at(p, "bg_1").stuck);
+    assert_int_equal(proc_cancel(fd, SIGKILL, 0, "user", "", NULL), 0);
+    await_news(fd, PROC_NEWS_STUCK);
+    assert_int_equal(probe(p, "bg_1"), PROC_ALIVE);
+    assert_true(look_at(p, "bg_1").stuck);
+    int second = connect_and_watch(p, "bg_1");
+    assert_int_equal(proc_cancel(second, SIGKILL, 0, "agent", "", NULL), 0);
+    await_news(second, PROC_NEWS_STUCK); /* at once, for whoever comes later */
+    assert_int_equal(probe(p, "bg_1"), PROC_ALIVE);
+    close(second);
+    assert_int_equal(waitpid(command, NULL, __WALL), command);
+    struct proc_exit exit = ended(p, fd);
+    assert_int_equal(exit.signal, SIGKILL);
+    assert_string_equal(exit.ended_by, "user");
+    assert_true(exit.cancelled);
+    assert_false(look_at(p, "bg_1").stuck);
+}
+
 static void test_session(void **state)
 {
     struct place *p = *state;
@@ -263,6 +294,7 @@ int main(void)
         TEST(test_malformed_requests_change_nothing),
         TEST(test_deadline_and_idle),
         TEST(test_what_a_command_leaves_behind),
+        TEST(test_a_tree_that_cannot_be_ended),
         TEST(test_session),
         TEST(test_a_task_within_a_task),
     };
