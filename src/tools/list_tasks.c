@@ -29,7 +29,7 @@ static int list(rouse_call *call, const char *arguments, char **ret_result, rous
     for (size_t i = 0; i < n && i < PAGE; i++) {
         if (i > 0)
             buf_addc(&out, ',');
-        tools_add_task(&out, rouse_task_list_at(tasks, i));
+        tools_add_task(&out, rouse_task_list_at(tasks, i), NULL);
     }
     buf_adds(&out, n > PAGE ? "],\"more\":true}" : "],\"more\":false}");
     rouse_task_list_free(tasks);

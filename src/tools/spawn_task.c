@@ -11,16 +11,31 @@
 struct args {
     const char *command, *prompt, *name, *description, *cwd, *ready_when, *type;
     const char **argv;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, idle_timeout_ms, cpu_seconds, memory_bytes;
+    rouse_input input;
 };
+
+static const char *const input_names[] = {
+    [ROUSE_INPUT_NONE] = "none", [ROUSE_INPUT_PIPE] = "pipe", [ROUSE_INPUT_TTY] = "tty", NULL};
 
 #define ROW(member, kind)                                                                                              \
     {                                                                                                                  \
         .name = #member, .type = JFIELD_##kind, .offset = offsetof(struct args, member)                                \
     }
 static const struct jfield rows[] = {
-    ROW(command, STRING), ROW(argv, STRINGS),      ROW(prompt, STRING),  ROW(name, STRING), ROW(description, STRING),
-    ROW(cwd, STRING),     ROW(ready_when, STRING), ROW(timeout_ms, U64), ROW(type, STRING),
+    ROW(command, STRING),
+    ROW(argv, STRINGS),
+    ROW(prompt, STRING),
+    ROW(name, STRING),
+    ROW(description, STRING),
+    ROW(cwd, STRING),
+    ROW(ready_when, STRING),
+    ROW(timeout_ms, U64),
+    ROW(type, STRING),
+    ROW(idle_timeout_ms, U64),
+    ROW(cpu_seconds, U64),
+    ROW(memory_bytes, U64),
+    {.name = "stdin", .type = JFIELD_ENUM, .offset = offsetof(struct args, input), .names = input_names},
 };
 static const struct jfields fields = {.rows = rows, .count = sizeof rows / sizeof *rows};
 
@@ -41,6 +56,8 @@ static int check(const struct args *a, rouse_error *err)
                           given == 0 ? "nothing to run" : "more than one thing to run");
     if (a->timeout_ms > LONGEST_MS)
         return rouse_fail(err, ROUSE_EINVAL, "'timeout_ms' must be at most %llu", LONGEST_MS);
+    if (a->idle_timeout_ms > LONGEST_MS)
+        return rouse_fail(err, ROUSE_EINVAL, "'idle_timeout_ms' must be at most %llu", LONGEST_MS);
     return 0;
 }
 
@@ -93,6 +110,7 @@ static int find_started(const rouse_call *call, rouse_task **ret_task, rouse_err
 static int start(const rouse_call *call, const struct args *a, struct arena *arena, rouse_task **ret_task,
                  rouse_error *err)
 {
+    const rouse_process process = {.input = a->input, .cpu_seconds = a->cpu_seconds, .memory_bytes = a->memory_bytes};
     rouse_task_spec spec = {
         .thread = call->thread,
         .cwd = a->cwd,
@@ -101,6 +119,8 @@ static int start(const rouse_call *call, const struct args *a, struct arena *are
         .task_type = is_sub_agent(a) ? "sub_agent" : NULL,
         .sub_agent = is_sub_agent(a),
         .timeout_ms = a->timeout_ms,
+        .idle_timeout_ms = a->idle_timeout_ms,
+        .process = &process,
         .ready_when = a->ready_when,
         .parent = {
             .task_id = call->task_id, .run_id = call->run, .call_id = call->call_id, .agent_id = call->agent_id}};
@@ -166,6 +186,14 @@ const rouse_tool tool_spawn_task = {
         "\"cwd\":{\"type\":\"string\",\"description\":\"directory to run in\"},"
         "\"timeout_ms\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"end it after this time; 0 or absent: "
         "never\"},"
+        "\"idle_timeout_ms\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"end it when it prints nothing for "
+        "so "
+        "long\"},"
+        "\"cpu_seconds\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"limit of CPU time of each process\"},"
+        "\"memory_bytes\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"limit of memory\"},"
+        "\"stdin\":{\"type\":\"string\",\"enum\":[\"none\",\"pipe\",\"tty\"],\"description\":\"where it reads from; "
+        "default "
+        "none. With pipe or tty (a terminal) write_task answers it\"},"
         "\"ready_when\":{\"type\":\"string\",\"description\":\"regular expression; the line of output that means it is "
         "ready\"}}}",
     .repeatable = true, /* find_started */

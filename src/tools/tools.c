@@ -9,8 +9,8 @@
 #define SHOWN_RESULT 1024
 
 static const rouse_tool *const all_tools[] = {
-    &tool_spawn_task, &tool_list_tasks, &tool_read_output, &tool_wait_tasks, &tool_cancel_task,
-    &tool_send_message, &tool_recover_failed_messages,
+    &tool_spawn_task,  &tool_list_tasks, &tool_read_output,  &tool_wait_tasks,
+    &tool_cancel_task, &tool_write_task, &tool_send_message, &tool_recover_failed_messages,
 };
 
 const rouse_plugin rouse_background_plugin = {
@@ -63,6 +63,8 @@ static void add_ext(struct buf *out, const rouse_task *task)
 {
     const rouse_task_ext *ext = &task->ext;
     if (task->status == ROUSE_RUNNING) {
+        if (ext->stage && strcmp(ext->stage, "running") != 0)
+            tools_add_text(out, "stage", ext->stage);
         if (ext->ready_when)
             buf_adds(out, ext->ready ? ",\"ready\":true" : ",\"ready\":false");
         if (ext->deadline_ms)
@@ -79,7 +81,7 @@ static void add_ext(struct buf *out, const rouse_task *task)
         tools_add_text(out, "reason", ext->reason);
 }
 
-void tools_add_task(struct buf *out, const rouse_task *task)
+void tools_add_task(struct buf *out, const rouse_task *task, const rouse_found *found)
 {
     buf_addc(out, '{');
     tools_add_text(out, "task_id", task->task_id);
@@ -100,5 +102,9 @@ void tools_add_task(struct buf *out, const rouse_task *task)
         add_ext(out, task);
     if (task->has_ext && task->ext.has_output)
         add_number(out, "output_bytes", task->ext.output.size);
+    if (found) {
+        add_number(out, "matched_at", found->offset);
+        tools_add_text(out, "matched", found->line);
+    }
     buf_addc(out, '}');
 }

@@ -52,6 +52,17 @@ static const struct {
     {TOOL("spawn_task", "{\"command\":\"true\",\"name\":\"self\"}"), "Invalid arguments: 'self' is a reserved name"},
     {TOOL("spawn_task", "{\"command\":\"true\",\"timeout_ms\":-1}"), "Invalid arguments: `timeout_ms` must be"},
     {TOOL("spawn_task", "{\"command\":\"true\",\"ready_when\":\"(\"}"), "Invalid arguments: "},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"stdin\":\"file\"}"), "Invalid arguments: `stdin`"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"memory_bytes\":5}"), "Invalid arguments: 5 bytes of memory are too few"},
+    {TOOL("spawn_task", "{\"command\":\"true\",\"idle_timeout_ms\":99999999999}"), "Invalid arguments: 'idle_timeout_ms' must be at most"},
+    {TOOL("write_task", "{\"text\":\"x\"}"), "Invalid arguments: missing field `task`"},
+    {TOOL("write_task", "{\"task\":\"x\"}"), "Invalid arguments: nothing to write"},
+    {TOOL("write_task", "{\"task\":\"x\",\"text\":\"x\"}"), "Not found: no task 'x'"},
+    {TOOL("wait_tasks", "{\"until\":\"match\"}"), "Invalid arguments: 'match' and until"},
+    {TOOL("wait_tasks", "{\"match\":\"x\"}"), "Invalid arguments: 'match' and until"},
+    {TOOL("wait_tasks", "{\"until\":\"match\",\"match\":\"(\"}"), "Invalid arguments: "},
+    {TOOL("wait_tasks", "{\"until\":\"idle\"}"), "Invalid arguments: 'idle_ms' and until"},
+    {TOOL("wait_tasks", "{\"until\":\"idle\",\"idle_ms\":600001}"), "Invalid arguments: 'idle_ms' must be at most 600000"},
     {TOOL("read_output", "{}"), "Invalid arguments: missing field `task`"},
     {TOOL("read_output", "{\"task\":\"bg_9\"}"), "Not found: no task 'bg_9'"},
     {TOOL("read_output", "{\"task\":\"x\",\"tail\":1,\"offset\":1}"),
@@ -239,6 +250,48 @@ static void test_waiting(void **state)
     stage_done(&s);
 }
 
+/* A model answers what a command asks, and sees that it did. */
+static void complaint_13_a_prompt_is_answered(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen =
+        call(&s,
+             TOOL("spawn_task",
+                  "{\"name\":\"asks\",\"command\":\"printf 'sure? '; read a; echo got $a; cat; exit 7\",\"stdin\":\"tty\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"asks\"],\"until\":\"match\",\"match\":\"^sure\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"asks\"],\"until\":\"idle\",\"idle_ms\":300}"),
+             TOOL("write_task", "{\"task\":\"asks\",\"text\":\"yes\"}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"asks\"],\"until\":\"match\",\"match\":\"got (yes)\",\"match_from\":6}"),
+             TOOL("write_task", "{\"task\":\"asks\",\"text\":\"a part\",\"newline\":false}"),
+             TOOL("write_task", "{\"task\":\"asks\",\"text\":\"\",\"eof\":true}"),
+             TOOL("write_task", "{\"task\":\"asks\",\"eof\":true}"),
+             TOOL("wait_tasks", "{\"tasks\":[\"asks\"]}"), TOOL("write_task", "{\"task\":\"asks\",\"text\":\"late\"}"));
+    assert_non_null(strstr(seen, "\"matched_at\":0,\"matched\":\"sure? \""));
+    assert_non_null(strstr(seen, "\"status\":\"running\",\"task_type\":\"shell\""));
+    assert_non_null(strstr(seen, "{\"task_id\":\"bg_0\",\"written\":4}"));
+    assert_non_null(strstr(seen, "\"matched\":\"got yes\""));
+    assert_non_null(strstr(seen, "{\"task_id\":\"bg_0\",\"written\":6}"));
+    assert_non_null(strstr(seen, "\"exit_code\":7"));
+    assert_non_null(strstr(seen, "'bg_0' has ended: nobody reads its input"));
+    stage_done(&s);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s, "{\"turns\":[]}");
+    const char *seen =
+        call(&s, TOOL("spawn_task", "{\"name\":\"a\",\"command\":\"ulimit -t; ulimit -v\",\"cpu_seconds\":77,\"memory_bytes\":536870912}"),
+             TOOL("spawn_task", "{\"name\":\"b\",\"command\":\"sleep 1000\",\"idle_timeout_ms\":50}"), TOOL("wait_tasks", "{}"),
+             TOOL("read_output", "{\"task\":\"a\"}"));
+    assert_non_null(strstr(seen, "{\"text\":\"77\\n524288\\n\""));
+    assert_non_null(strstr(seen, "\"ended_by\":\"idle\""));
+    stage_done(&s);
+}
+
 /* ---- cancelling ---- */
 
 static void test_cancel_child(void **state)
@@ -354,7 +407,7 @@ static void defect_17_the_tools_are_there(void **state)
         const rouse_tool *tool = rouse_background_plugin.tools[i];
         assert_works(jtext_check(tool->parameters, strlen(tool->parameters), NULL, &err));
         assert_true(strlen(tool->description) > 20);
-        assert_true(tool->repeatable);
+        assert_true(tool->repeatable == (strcmp(tool->name, "write_task") != 0)); /* what was read cannot be unread */
     }
 }
 
@@ -369,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_waiting),
+        cmocka_unit_test(complaint_13_a_prompt_is_answered),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cancel_child),
         cmocka_unit_test(test_cancel_self),
         cmocka_unit_test(test_sub_agent_cancels_itself),
