@@ -389,7 +389,7 @@ ROUSE_API int rouse_task_write(rouse_manager *manager, const char *thread, const
 ROUSE_API int rouse_task_resize(rouse_manager *manager, const char *task_id, unsigned rows, unsigned columns, rouse_error *err);
 
 /* A wait that calls back. Tens of thousands of them cost nothing while nothing happens, and are woken for what they wait for
- * only. A manager listens to as many supervisors as half of its RLIMIT_NOFILE allows; beyond that the death of a supervisor
+ * only; for progress, each commit to the store has their records read. A manager listens to as many supervisors as half of its RLIMIT_NOFILE allows; beyond that the death of a supervisor
  * itself, and readiness, are not noticed at once. */
 typedef struct rouse_waiting rouse_waiting;
 /* code: 0, ROUSE_ETIMEOUT, ROUSE_ENOTFOUND (it was forgotten meanwhile) or ROUSE_ENOMEM. list: as that of rouse_task_wait,
@@ -398,7 +398,7 @@ typedef struct rouse_waiting rouse_waiting;
 typedef void (*rouse_wait_done)(int code, const rouse_task_list *list, void *userdata);
 /* As rouse_task_wait, without sleeping: wake_fd is not looked at, a tree is what it is at the time of the call, and done is called
  * even when it holds already. *ret_waiting (may be NULL): Borrowed until done is called; end it before that with
- * rouse_waiting_free. ROUSE_EUNSUPPORTED for MATCH, IDLE and PROGRESS, and the errors of rouse_task_wait: then done is never called. */
+ * rouse_waiting_free. The errors of rouse_task_wait: then done is never called. */
 ROUSE_API int rouse_waiting_new(rouse_manager *manager, const rouse_wait *wait, rouse_wait_done done, void *userdata,
                                 rouse_waiting **ret_waiting, rouse_error *err);
 /* Ends a wait whose callback has not been called; it will not be. Takes NULL. rouse_manager_free does it for all. */

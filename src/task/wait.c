@@ -37,17 +37,18 @@ static uint64_t mono(const struct waiter *w)
     return w->manager->platform->mono_ms(w->manager->platform->userdata);
 }
 
-static bool has_come_to(const rouse_task *task, uint64_t done)
+bool wait_holds(const rouse_task *task, rouse_until until, uint64_t progress_done)
 {
     const rouse_task_plan *plan = task->has_ext ? task->ext.plan : NULL;
-    return plan && plan->has_progress && plan->progress.done >= done;
+    if (rouse_status_is_terminal(task->status))
+        return true;
+    return until == ROUSE_UNTIL_READY ? task->ext.ready
+                                      : until == ROUSE_UNTIL_PROGRESS && plan && plan->has_progress && plan->progress.done >= progress_done;
 }
 
 static bool holds(const struct waiter *w, size_t i)
 {
-    const rouse_task *task = w->tasks[i];
-    return rouse_status_is_terminal(task->status) || (w->wait->until == ROUSE_UNTIL_READY && task->ext.ready) ||
-           (w->wait->until == ROUSE_UNTIL_PROGRESS && has_come_to(task, w->wait->progress_done)) || watch_holds(&w->watch, i);
+    return wait_holds(w->tasks[i], w->wait->until, w->wait->progress_done) || watch_holds(&w->watch, i);
 }
 
 static bool is_over(const struct waiter *w)
@@ -318,7 +319,7 @@ static int open_waiter(struct waiter *w, rouse_error *err)
     for (size_t i = 0; i < w->count; i++)
         w->fds[i] = -1;
     w->deadline = mono(w) + w->wait->timeout_ms;
-    code = watch_open(&w->watch, w->manager, w->wait, w->count, err);
+    code = watch_open(&w->watch, w->manager, w->wait, w->count, -1, err);
     for (size_t i = 0; code == 0 && i < w->count; i++) {
         if (rouse_status_is_terminal(w->tasks[i]->status))
             code = watch_end(&w->watch, i, w->tasks[i]->task_id, err);

@@ -1,6 +1,7 @@
 /* Waiting without sleeping: any number of waits in one process, and no work while nothing happens. What ended is read from the
  * store's events since the last look, so news costs what happened, not what is waited for. Supervisors are listened to as well,
- * as many as descriptors allow: they alone tell of readiness, and of their own death. */
+ * as many as descriptors allow: they alone tell of readiness, and of their own death. What tasks print is heard through one inotify
+ * descriptor for all; progress is no event, so those it is waited of are read each time the bell rings. */
 #include "task/waits.h"
 
 #include <errno.h>
@@ -10,19 +11,23 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "task/watch.h"
 
 #define UNSETTLED_MS 20 /* a supervisor that is being started, or that has just died: nothing tells when that is over */
 #define PAGE 1000       /* events in one look */
 
 struct target { /* a task that is waited for */
-    char *id;   /* first: targets are sorted by it */
+    char *id;   /* targets are sorted by it */
     int fd;     /* to its supervisor, -1 = none */
+    int wd;     /* hears what it prints, -1 = nobody asks; those with one are sorted by it as well */
+    uint64_t ring; /* of the bell at which its progress was read last */
     bool unsettled;
     struct target *next_unsettled;
     struct interest *interests;
@@ -41,9 +46,11 @@ struct rouse_waiting {
     rouse_waiting *next_over;
     rouse_wait_done done;
     void *userdata;
-    bool any, for_ready, over, has_deadline;
+    bool any, over, has_deadline;
+    rouse_until until;
     int code;
-    uint64_t deadline;
+    uint64_t deadline, progress_done;
+    struct watch watch; /* of what they print; an item for each of tasks, or none */
     rouse_task **tasks; /* as of the last look */
     struct interest *interests;
     size_t count, held;
@@ -53,9 +60,13 @@ struct waits {
     rouse_manager *manager;
     pthread_mutex_t lock; /* everything below */
     int epoll, bell, wake, timer;
+    int changes;          /* inotify: what is printed; -1 until somebody asks */
     uint64_t cursor;      /* events up to this one were looked at */
+    uint64_t rings;       /* of the bell */
+    size_t for_progress;  /* waits */
     bool rang;            /* there may be later ones */
     void *targets;        /* a tree of struct target */
+    void *printing;       /* of those that are heard, by wd */
     size_t listened, max_listened;
     struct target *unsettled;
     rouse_waiting *waiting;
@@ -109,6 +120,7 @@ static void close_all(struct waits *w)
     fd_close(&w->bell);
     fd_close(&w->wake);
     fd_close(&w->timer);
+    fd_close(&w->changes);
 }
 
 static int open_all(struct waits *w, rouse_error *err)
@@ -180,7 +192,7 @@ static struct target *want_target(struct waits *w, const char *id)
         free(t);
         return NULL;
     }
-    t->fd = -1;
+    t->fd = t->wd = -1;
     return t;
 }
 
@@ -189,6 +201,55 @@ static void stop_listening(struct waits *w, struct target *t)
     if (t->fd >= 0)
         w->listened--;
     fd_close(&t->fd);
+}
+
+/* ---- what they print ---- */
+
+static int compare_wd(const void *a, const void *b)
+{
+    int x = ((const struct target *)a)->wd, y = ((const struct target *)b)->wd;
+    return (x > y) - (x < y);
+}
+
+static int want_changes(struct waits *w, rouse_error *err)
+{
+    if (w->changes >= 0)
+        return 0;
+    int code = watch_changes(&w->changes, err);
+    if (code == 0 && hear_of(w, w->changes, &w->changes) < 0) {
+        code = rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for output");
+        fd_close(&w->changes);
+    }
+    return code;
+}
+
+static int begin_watch(struct waits *w, rouse_waiting *g, size_t i, rouse_error *err)
+{
+    struct target *t = g->interests[i].target;
+    int code = watch_begin(&g->watch, i, t->id, err);
+    int wd = watch_hears(&g->watch, i);
+    if (code < 0 || wd < 0 || t->wd >= 0) /* a directory has one wd, whoever asks */
+        return code;
+    t->wd = wd;
+    if (tsearch(t, &w->printing, compare_wd))
+        return 0;
+    t->wd = -1;
+    inotify_rm_watch(w->changes, wd);
+    return rouse_fail_memory(err);
+}
+
+/* Once nobody asks what it prints. */
+static void stop_hearing(struct waits *w, struct target *t)
+{
+    for (const struct interest *i = t->interests; i; i = i->next) {
+        if (watch_hears(&i->waiting->watch, i->index) >= 0)
+            return;
+    }
+    if (t->wd < 0)
+        return;
+    tdelete(t, &w->printing, compare_wd);
+    inotify_rm_watch(w->changes, t->wd);
+    t->wd = -1;
 }
 
 static void drop_interest(struct waits *w, struct interest *i)
@@ -200,6 +261,7 @@ static void drop_interest(struct waits *w, struct interest *i)
     *i->at = i->next;
     if (i->next)
         i->next->at = i->at;
+    stop_hearing(w, t);
     if (t->interests)
         return;
     stop_listening(w, t);
@@ -249,9 +311,9 @@ static void set_over(rouse_waiting *g, int code)
     wake_up(w);
 }
 
-static bool holds(const rouse_waiting *g, const rouse_task *task)
+static bool holds(const rouse_waiting *g, size_t i)
 {
-    return rouse_status_is_terminal(task->status) || (g->for_ready && task->ext.ready);
+    return wait_holds(g->tasks[i], g->until, g->progress_done) || watch_holds(&g->watch, i);
 }
 
 static void check_over(rouse_waiting *g)
@@ -260,20 +322,36 @@ static void check_over(rouse_waiting *g)
         set_over(g, 0);
 }
 
+static void note_held(rouse_waiting *g)
+{
+    g->held++;
+    check_over(g);
+}
+
+static void count_held(rouse_waiting *g)
+{
+    g->held = 0;
+    for (size_t i = 0; i < g->count; i++)
+        g->held += holds(g, i);
+}
+
 /* Tells everybody who waits for the task how it is now. */
 static int tell(struct target *t, const rouse_task *task, rouse_error *err)
 {
     for (struct interest *i = t->interests; i; i = i->next) {
         rouse_waiting *g = i->waiting;
-        if (g->over || holds(g, g->tasks[i->index]))
+        if (g->over || holds(g, i->index))
             continue;
         rouse_task *copy = rouse_task_copy(task);
         if (!copy)
             return rouse_fail_memory(err);
         rouse_task_free(g->tasks[i->index]);
         g->tasks[i->index] = copy;
-        g->held += holds(g, copy);
-        check_over(g);
+        int code = rouse_status_is_terminal(copy->status) ? watch_end(&g->watch, i->index, t->id, err) : 0;
+        if (code < 0)
+            return code;
+        if (holds(g, i->index))
+            note_held(g);
     }
     return 0;
 }
@@ -371,6 +449,75 @@ static int read_events(struct waits *w, rouse_error *err)
     return code;
 }
 
+/* Of those that somebody waits for to get on. */
+static int read_progress(struct waits *w, rouse_error *err)
+{
+    int code = 0;
+    w->rings++;
+    for (rouse_waiting *g = w->for_progress > 0 ? w->waiting : NULL; code == 0 && g; g = g->next) {
+        for (size_t i = 0; code == 0 && g->until == ROUSE_UNTIL_PROGRESS && i < g->count && !g->over; i++) {
+            struct target *t = g->interests[i].target;
+            bool ended, process;
+            if (!t || t->ring == w->rings)
+                continue;
+            t->ring = w->rings;
+            code = reload(w, t, &ended, &process, err);
+        }
+    }
+    return code;
+}
+
+static int look_at_output(struct waits *w, rouse_waiting *g, rouse_error *err)
+{
+    if (g->over)
+        return 0;
+    int code = watch_look(&g->watch, err);
+    count_held(g);
+    check_over(g);
+    if (!g->over)
+        arm(w, watch_due(&g->watch));
+    return code;
+}
+
+static int hear_target(struct waits *w, const struct target *t, rouse_error *err)
+{
+    int code = 0;
+    for (const struct interest *i = t->interests; code == 0 && i; i = i->next) {
+        watch_mark(&i->waiting->watch, i->index);
+        code = look_at_output(w, i->waiting, err);
+    }
+    return code;
+}
+
+/* The kernel lost count. */
+static int hear_all(struct waits *w, rouse_error *err)
+{
+    int code = 0;
+    for (rouse_waiting *g = w->waiting; code == 0 && g; g = g->next) {
+        for (size_t i = 0; i < g->watch.count; i++)
+            watch_mark(&g->watch, i);
+        code = look_at_output(w, g, err);
+    }
+    return code;
+}
+
+static int hear_changes(struct waits *w, rouse_error *err)
+{
+    char events[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t n = read(w->changes, events, sizeof events); /* what is left wakes us again */
+    int code = 0, last = -1;
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *event = (const struct inotify_event *)(void *)(events + at);
+        const struct target like = {.wd = event->wd};
+        void *found = event->wd == last ? NULL : tfind(&like, &w->printing, compare_wd);
+        int heard = event->mask & IN_Q_OVERFLOW ? hear_all(w, err) : found ? hear_target(w, *(struct target **)found, err) : 0;
+        code = code < 0 ? code : heard;
+        last = event->wd;
+        at += (ssize_t)(sizeof *event + event->len);
+    }
+    return code;
+}
+
 static int look_at_unsettled(struct waits *w, rouse_error *err)
 {
     struct target *t = w->unsettled;
@@ -391,8 +538,14 @@ static int tick(struct waits *w, rouse_error *err)
 {
     uint64_t now = mono(w);
     uint64_t next = UINT64_MAX;
+    int code = 0;
     w->armed = UINT64_MAX;
     for (rouse_waiting *g = w->waiting; g; g = g->next) {
+        uint64_t due = watch_due(&g->watch);
+        int looked = due <= now ? look_at_output(w, g, err) : 0;
+        code = code < 0 ? code : looked;
+        if (due > now && due < next && !g->over)
+            next = due;
         if (!g->has_deadline || g->over)
             continue;
         if (g->deadline <= now)
@@ -401,7 +554,8 @@ static int tick(struct waits *w, rouse_error *err)
             next = g->deadline;
     }
     arm(w, next);
-    return look_at_unsettled(w, err);
+    int looked = look_at_unsettled(w, err);
+    return code < 0 ? code : looked;
 }
 
 static int take_in(struct waits *w, rouse_error *err)
@@ -421,15 +575,18 @@ static int take_in(struct waits *w, rouse_error *err)
         } else if (what == &w->timer) {
             (void)!read(w->timer, &drained, sizeof drained);
             heard = tick(w, err);
+        } else if (what == &w->changes) {
+            heard = hear_changes(w, err);
         } else {
             heard = hear(w, what, err);
         }
         code = code < 0 ? code : heard;
     }
+    int told = w->rang ? read_progress(w, err) : 0;
     int heard = w->rang ? read_events(w, err) : 0;
     if (w->rang)
         wake_up(w);
-    return code < 0 ? code : heard;
+    return code < 0 ? code : told < 0 ? told : heard;
 }
 
 /* ---- one wait ---- */
@@ -439,6 +596,7 @@ static void detach(rouse_waiting *g)
     for (size_t i = 0; g->interests && i < g->count; i++)
         drop_interest(g->waits, &g->interests[i]);
     if (g->at) {
+        g->waits->for_progress -= g->until == ROUSE_UNTIL_PROGRESS;
         *g->at = g->next;
         if (g->next)
             g->next->at = g->at;
@@ -457,8 +615,24 @@ static void detach(rouse_waiting *g)
 static void free_waiting(rouse_waiting *g)
 {
     wait_free_tasks(g->tasks, g->count);
+    watch_close(&g->watch);
     free(g->interests);
     free(g);
+}
+
+static int add_target(struct waits *w, rouse_waiting *g, size_t i, rouse_error *err)
+{
+    const rouse_task *task = g->tasks[i];
+    g->interests[i] = (struct interest){.waiting = g, .index = i};
+    if (rouse_status_is_terminal(task->status))
+        return watch_end(&g->watch, i, task->task_id, err);
+    if (holds(g, i))
+        return 0;
+    struct target *t = want_target(w, task->task_id);
+    if (!t)
+        return rouse_fail_memory(err);
+    add_interest(t, &g->interests[i]);
+    return begin_watch(w, g, i, err);
 }
 
 /* With the lock held. */
@@ -472,18 +646,15 @@ static int attach(struct waits *w, rouse_waiting *g, const rouse_wait *wait, rou
     g->interests = calloc(g->count + 1, sizeof *g->interests);
     if (!g->interests)
         return rouse_fail_memory(err);
-    for (size_t i = 0; i < g->count; i++) {
-        g->interests[i] = (struct interest){.waiting = g, .index = i};
-        g->held += holds(g, g->tasks[i]);
-        if (holds(g, g->tasks[i]))
-            continue;
-        struct target *t = want_target(w, g->tasks[i]->task_id);
-        if (!t)
-            return rouse_fail_memory(err);
-        add_interest(t, &g->interests[i]);
-    }
+    if (watch_is_wanted(wait))
+        code = want_changes(w, err);
+    if (code == 0)
+        code = watch_open(&g->watch, w->manager, wait, g->count, watch_is_wanted(wait) ? w->changes : -1, err);
+    for (size_t i = 0; code == 0 && i < g->count; i++)
+        code = add_target(w, g, i, err);
     for (size_t i = 0; code == 0 && i < g->count; i++)
         code = g->interests[i].target ? look(w, g->interests[i].target, err) : 0;
+    count_held(g);
     return code;
 }
 
@@ -494,7 +665,10 @@ static void enqueue(struct waits *w, rouse_waiting *g, const rouse_wait *wait)
     if (w->waiting)
         w->waiting->at = &g->next;
     w->waiting = g;
+    w->for_progress += g->until == ROUSE_UNTIL_PROGRESS;
     check_over(g);
+    if (!g->over)
+        arm(w, watch_due(&g->watch));
     g->has_deadline = wait->has_timeout;
     g->deadline = mono(w) + wait->timeout_ms;
     if (g->has_deadline)
@@ -505,13 +679,11 @@ int rouse_waiting_new(rouse_manager *manager, const rouse_wait *wait, rouse_wait
                       rouse_waiting **ret_waiting, rouse_error *err)
 {
     struct waits *w = manager->waits;
-    if (wait->until != ROUSE_UNTIL_ENDED && wait->until != ROUSE_UNTIL_READY)
-        return rouse_fail(err, ROUSE_EUNSUPPORTED, "only ends and readiness can be waited for without sleeping; use rouse_task_wait");
     rouse_waiting *g = calloc(1, sizeof *g);
     if (!g)
         return rouse_fail_memory(err);
     *g = (rouse_waiting){.waits = w, .done = done, .userdata = userdata, .any = wait->any,
-                         .for_ready = wait->until == ROUSE_UNTIL_READY};
+                         .until = wait->until, .progress_done = wait->progress_done, .watch = {.changes = -1}};
     pthread_mutex_lock(&w->lock);
     int code = attach(w, g, wait, err);
     if (code == 0)
@@ -551,8 +723,12 @@ static rouse_waiting *take_over(struct waits *w)
 static int call_back(rouse_waiting *g, rouse_error *err)
 {
     rouse_task_list *list;
-    int code = task_list_of(g->tasks, g->count, NULL, &list, err);
+    rouse_found *found = NULL;
+    int code = watch_found(&g->watch, &found, err);
+    if (code == 0)
+        code = task_list_of(g->tasks, g->count, found, &list, err);
     if (code < 0) {
+        watch_found_free(found, g->count);
         g->done(code, NULL, g->userdata);
         free_waiting(g);
         return code;
@@ -587,7 +763,7 @@ struct waits *waits_new(rouse_manager *m)
     struct waits *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    *w = (struct waits){.manager = m, .epoll = -1, .bell = -1, .wake = -1, .timer = -1, .armed = UINT64_MAX};
+    *w = (struct waits){.manager = m, .epoll = -1, .bell = -1, .wake = -1, .timer = -1, .changes = -1, .armed = UINT64_MAX};
     w->last_over = &w->over;
     if (pthread_mutex_init(&w->lock, NULL) != 0) {
         free(w);

@@ -17,6 +17,8 @@ int waits_dispatch(struct waits *w, rouse_error *err);
 
 /* The tasks that a wait is about, as they are now: *ret_tasks and each of them Returns free. */
 int wait_resolve(rouse_manager *m, const rouse_wait *wait, rouse_task ***ret_tasks, size_t *ret_count, rouse_error *err);
+/* Is it over, ready or as far as a wait is for? What it prints is watch.h's. */
+bool wait_holds(const rouse_task *task, rouse_until until, uint64_t progress_done);
 void wait_free_tasks(rouse_task **tasks, size_t count); /* takes NULL */
 
 #endif

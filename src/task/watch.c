@@ -29,15 +29,26 @@ static int compile(struct watch *w, const char *pattern, rouse_error *err)
     return 0;
 }
 
-int watch_open(struct watch *w, rouse_manager *m, const rouse_wait *wait, size_t count, rouse_error *err)
+bool watch_is_wanted(const rouse_wait *wait)
 {
-    *w = (struct watch){.manager = m, .changes = -1, .idle_ms = wait->idle_ms, .from = wait->match_from};
+    return wait->until == ROUSE_UNTIL_MATCH || wait->until == ROUSE_UNTIL_IDLE;
+}
+
+int watch_changes(int *ret_fd, rouse_error *err)
+{
+    *ret_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    return *ret_fd >= 0 ? 0 : rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for output (see fs.inotify.max_user_instances)");
+}
+
+int watch_open(struct watch *w, rouse_manager *m, const rouse_wait *wait, size_t count, int lent, rouse_error *err)
+{
+    *w = (struct watch){.manager = m, .changes = lent, .lent = lent >= 0, .idle_ms = wait->idle_ms, .from = wait->match_from};
+    if (!watch_is_wanted(wait))
+        return 0;
     if (wait->until == ROUSE_UNTIL_MATCH) {
         int code = wait->match ? compile(w, wait->match, err) : rouse_fail(err, ROUSE_EINVAL, "no pattern to wait for");
         if (code < 0)
             return code;
-    } else if (wait->until != ROUSE_UNTIL_IDLE) {
-        return 0;
     }
     w->items = calloc(count + 1, sizeof *w->items);
     if (!w->items)
@@ -45,10 +56,7 @@ int watch_open(struct watch *w, rouse_manager *m, const rouse_wait *wait, size_t
     w->count = count;
     for (size_t i = 0; i < count; i++)
         w->items[i].wd = -1;
-    w->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (w->changes < 0)
-        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot watch for output (see fs.inotify.max_user_instances)");
-    return 0;
+    return w->lent ? 0 : watch_changes(&w->changes, err);
 }
 
 void watch_close(struct watch *w)
@@ -60,7 +68,7 @@ void watch_close(struct watch *w)
     free(w->items);
     if (w->matches)
         regfree(&w->pattern);
-    if (w->manager) /* else it was never opened, and 0 is no descriptor of ours */
+    if (w->manager && !w->lent) /* else it was never opened, and 0 is no descriptor of ours */
         fd_close(&w->changes);
     *w = (struct watch){.changes = -1};
 }
@@ -206,7 +214,8 @@ static void stop_hearing(struct watch *w, struct watched *t)
         if (w->items[i].wd == wd)
             return;
     }
-    inotify_rm_watch(w->changes, wd);
+    if (!w->lent)
+        inotify_rm_watch(w->changes, wd);
 }
 
 static int look(struct watch *w, struct watched *t, rouse_error *err)
@@ -290,10 +299,21 @@ static void hear_changes(struct watch *w)
     }
 }
 
+void watch_mark(struct watch *w, size_t i)
+{
+    if (i < w->count)
+        w->items[i].changed = true;
+}
+
+int watch_hears(const struct watch *w, size_t i)
+{
+    return i < w->count && w->items[i].id[0] ? w->items[i].wd : -1;
+}
+
 int watch_look(struct watch *w, rouse_error *err)
 {
     int code = 0;
-    if (w->count > 0)
+    if (w->count > 0 && !w->lent)
         hear_changes(w);
     for (size_t i = 0; code == 0 && i < w->count; i++) {
         if (!w->matches || !w->items[i].held)

@@ -26,6 +26,7 @@ struct watched {
 struct watch {
     rouse_manager *manager;
     int changes; /* inotify; -1: nothing is watched */
+    bool lent;   /* changes is somebody else's, who reads it and calls watch_mark */
     bool matches; /* pattern is there: else silence is waited for */
     regex_t pattern;
     uint64_t idle_ms, from;
@@ -33,14 +34,22 @@ struct watch {
     size_t count;
 };
 
-/* For a zeroed w with changes -1. Watches nothing, and costs nothing, when wait is for neither. ROUSE_EINVAL (pattern),
- * ROUSE_EIO, ROUSE_ENOMEM. */
-int watch_open(struct watch *w, rouse_manager *m, const rouse_wait *wait, size_t count, rouse_error *err);
+/* Is there anything in what it prints that the wait is for? */
+bool watch_is_wanted(const rouse_wait *wait);
+/* For a zeroed w with changes -1. Watches nothing, and costs nothing, when wait is for neither. lent: an inotify descriptor to hear
+ * through, Borrowed until close, or -1 for one of its own. ROUSE_EINVAL (pattern), ROUSE_EIO, ROUSE_ENOMEM. */
+int watch_open(struct watch *w, rouse_manager *m, const rouse_wait *wait, size_t count, int lent, rouse_error *err);
 void watch_close(struct watch *w);
 /* Item i is this task, which ran just now; looks at what it has printed so far. Does nothing the second time. */
 int watch_begin(struct watch *w, size_t i, const char *id, rouse_error *err);
 /* Task i has ended: looks at the rest. Its last line needs no end. */
 int watch_end(struct watch *w, size_t i, const char *id, rouse_error *err);
+/* Something was written by task i. */
+void watch_mark(struct watch *w, size_t i);
+/* Which watch of `changes` hears item i; -1: none. */
+int watch_hears(const struct watch *w, size_t i);
+/* An inotify descriptor. ROUSE_EIO. */
+int watch_changes(int *ret_fd, rouse_error *err);
 /* Takes in what changed and what silence brought about. */
 int watch_look(struct watch *w, rouse_error *err);
 bool watch_holds(const struct watch *w, size_t i);
