@@ -6,6 +6,7 @@
  *   kind    one key over all places: every entry in order of creation, the live ones as a tree
  *   entry   one entry of a map, found by (shelf, name) and by (kind, name)
  *   group   the entries of a shelf that share an indexed name, parent or run; found by (shelf, text) and by (kind, text)
+ *   queue   the live entries of a kind that name it; found by (kind, text)
  *
  * All of it is reached under the store's lock only. What leaves it is counted: cells and snapshots. */
 #ifndef STORAGE_MEMORY_H
@@ -44,23 +45,44 @@ struct memory_entry {
     struct memory_entry *newer, *older;         /* in the shelf */
     struct memory_entry *every_newer, *every_older; /* in the kind */
     struct memory_member *members;
-    struct memory_due *due;     /* or NULL */
+    struct memory_due *due;       /* or NULL */
+    struct memory_queued *queued; /* or NULL */
     bool live;
     bool fresh;   /* made by the commit that is going on: in no list yet */
     bool leaving; /* removed by it: still in all lists */
     char name[];
 };
 
-struct memory_due { /* in the shelf's tree: by due_ms, then the newest first; a treap */
-    struct memory_due *left, *right;
+struct memory_rank { /* an entry's place in a tree: by rank, then by `then`; a treap */
+    struct memory_rank *left, *right;
     struct memory_entry *entry;
-    uint64_t due_ms;
+    uint64_t rank, then;
 };
 
-struct memory_claim { /* found by its entry; it may have run out */
-    const struct memory_entry *entry;
+struct memory_due { /* in the shelf's tree: by time, then the newest first */
+    struct memory_rank rank;
+};
+
+struct memory_claim { /* it may have run out */
     uint64_t until_ms; /* monotonic */
     char holder[];
+};
+
+struct memory_queue {
+    struct memory_kind *kind;
+    struct memory_rank *waiting; /* by priority, then the oldest first; those that are claimed too */
+    struct memory_queued *claimed;
+    size_t members; /* also those of a commit that is not through yet; without any it is freed */
+    size_t begun;   /* live, and not waiting */
+    char name[];
+};
+
+struct memory_queued { /* a live entry's being in a queue */
+    struct memory_rank rank; /* when it waits */
+    struct memory_queue *queue;
+    bool waiting;
+    struct memory_claim *claim; /* or NULL; linked to the other claimed ones of the queue */
+    struct memory_queued *next, *before;
 };
 
 struct memory_lease {
@@ -92,7 +114,7 @@ struct memory_shelf {
     struct memory_entry *newest, *oldest;
     struct memory_entry *last; /* what was found or made last, or NULL: mostly the one that is asked for again */
     size_t count;
-    struct memory_due *due;
+    struct memory_rank *due;
 };
 
 #define MEMORY_TOPICS (ROUSE_TOPIC_MESSAGE + 1)
@@ -149,7 +171,7 @@ struct memory_store {
     const rouse_platform *platform;
     uint64_t seed; /* of hashes: nobody can prepare names that collide */
     uint64_t salts, seq, number, event_id;
-    struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs, claims;
+    struct memory_table places, entries, entries_any, groups, groups_any, events, task_events, messages, runs, queues;
     struct memory_kind *kinds;
     struct memory_place *last_place; /* places stay */
     struct memory_event *oldest_event, *newest_event;
@@ -197,6 +219,9 @@ void memory_set_live(struct memory_entry *entry, bool live);
 
 /* ---- what comes first: memory_first.c. None of them fails ---- */
 
+void memory_rank_insert(struct memory_rank **root, struct memory_rank *node);
+void memory_rank_remove(struct memory_rank **root, const struct memory_rank *node); /* it must be there */
+
 /* Takes due, which may be NULL, in the place of what the entry has. */
 void memory_set_due(struct memory_entry *entry, struct memory_due *due);
 /* Takes topic, of an event that is in its lists and that nobody has read. */
@@ -206,6 +231,12 @@ int memory_overview(void *backend, const char *key, const char *thread, const ro
                     rouse_error *err);
 int memory_topic(void *backend, const char *thread, rouse_topic topic, uint64_t after, size_t limit, storage_event_sink *sink,
                  void *userdata, rouse_error *err);
+
+/* ---- what several of them need: memory_queue.c ---- */
+
+uint64_t memory_mono_ms(const struct memory_store *s);
+uint64_t memory_later(uint64_t now, uint64_t ms); /* no later than there is time */
+int memory_give(const struct memory_entry *e, storage_row_sink *sink, void *userdata, rouse_error *err);
 
 /* ---- the operations ---- */
 
@@ -233,7 +264,12 @@ int memory_claim(void *backend, const char *key, const rouse_claim *claim, stora
 int memory_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err);
 int memory_lease(void *backend, const char *name, const char *holder, uint64_t ttl_ms, uint64_t *ret_epoch, rouse_error *err);
 int memory_lease_release(void *backend, const char *name, uint64_t epoch, rouse_error *err);
-void memory_drop_claim(struct memory_store *s, const struct memory_entry *entry); /* if there is one */
+/* The being in a queue that an index asks for, in no list yet; *ret_queued NULL for none. false when out of memory. */
+bool memory_queued_new(struct memory_store *s, struct memory_entry *entry, const rouse_index *index,
+                       struct memory_queued **ret_queued);
+void memory_queued_free(struct memory_store *s, struct memory_queued *queued); /* of such; takes NULL */
+/* Takes queued, which may be NULL, in the place of what the entry has. A claim stays while the entry waits. */
+void memory_set_queued(struct memory_store *s, struct memory_entry *entry, struct memory_queued *queued);
 void memory_lease_drop(struct memory_store *s, struct memory_lease *lease);
 int memory_check_fence(const struct memory_store *s, const rouse_fence *fence, rouse_error *err);
 int memory_prune(void *backend, const char *key, const rouse_prune *prune, storage_row_sink *sink, void *userdata,
@@ -252,6 +288,7 @@ struct memory_put { /* what a change needs, made before anything is changed */
     struct ptree_item *item; /* when it is live */
     struct memory_member *members;
     struct memory_due *due;
+    struct memory_queued *queued;
     bool index_changed;
     bool made; /* the entry is fresh, and this is the put it was made for */
 };

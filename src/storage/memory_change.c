@@ -125,8 +125,10 @@ static int stage_put(struct memory_change *c, const struct state_change *change,
         put->due = malloc(sizeof *put->due);
         if (!put->due)
             return rouse_fail_memory(err);
-        *put->due = (struct memory_due){.entry = entry, .due_ms = index.due_ms};
+        *put->due = (struct memory_due){.rank = {.entry = entry, .rank = index.due_ms, .then = UINT64_MAX - entry->seq}};
     }
+    if (!memory_queued_new(c->store, entry, &index, &put->queued))
+        return rouse_fail_memory(err);
     return stage_name(c, put, index.live, err);
 }
 
@@ -238,6 +240,7 @@ void memory_change_undo(struct memory_change *change)
         ptree_item_unref(put->item);
         memory_members_free(c->store, put->members);
         free(put->due);
+        memory_queued_free(c->store, put->queued);
         if (put->entry && c->items[i].action == STATE_REMOVE)
             put->entry->leaving = false;
         if (put->made) /* backwards: nobody who was given it again is left */
@@ -267,13 +270,12 @@ static void publish_entry(struct memory_change *c, struct memory_shelf *shelf, s
     }
     memory_set_live(entry, live);
     memory_set_due(entry, put->due);
+    memory_set_queued(c->store, entry, put->queued);
     if (put->index_changed)
         memory_set_members(c->store, entry, put->members);
     c->store->ended = c->store->ended || (!live && (was_live || entry->fresh));
     if (entry->fresh)
         memory_link_entry(c->store, entry);
-    if (c->store->claims.count > 0 && !(live && storage_index(cell->key, cell->value).waiting))
-        memory_drop_claim(c->store, entry);
     cell_unref(old);
 }
 

@@ -1,31 +1,32 @@
-/* What an overview needs: entries by the time at which they are due, and unread events by topic. */
+/* What an overview needs: entries by the time at which they are due, and unread events by topic; and the tree that queues
+ * stand in, too. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "storage/memory.h"
 
-/* ---- due entries: a treap, whose weights nobody can choose ---- */
+/* ---- the tree: a treap, whose weights nobody can choose ---- */
 
-static uint64_t weight(const struct memory_due *due)
+static uint64_t weight(const struct memory_rank *node)
 {
-    uint64_t x = due->entry->seq * 0x9e3779b97f4a7c15u ^ due->entry->shelf->salt;
+    uint64_t x = node->entry->seq * 0x9e3779b97f4a7c15u ^ node->entry->shelf->salt;
     x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
     return x ^ (x >> 32);
 }
 
-static bool is_before(const struct memory_due *a, const struct memory_due *b)
+static bool is_before(const struct memory_rank *a, const struct memory_rank *b)
 {
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->entry->seq > b->entry->seq;
+    return a->rank != b->rank ? a->rank < b->rank : a->then < b->then;
 }
 
-static void insert(struct memory_due **root, struct memory_due *due)
+void memory_rank_insert(struct memory_rank **root, struct memory_rank *node)
 {
-    struct memory_due **at = root;
-    while (*at && weight(*at) >= weight(due))
-        at = is_before(due, *at) ? &(*at)->left : &(*at)->right;
-    struct memory_due **left = &due->left, **right = &due->right, *rest = *at;
+    struct memory_rank **at = root;
+    while (*at && weight(*at) >= weight(node))
+        at = is_before(node, *at) ? &(*at)->left : &(*at)->right;
+    struct memory_rank **left = &node->left, **right = &node->right, *rest = *at;
     while (rest) {
-        if (is_before(rest, due)) {
+        if (is_before(rest, node)) {
             *left = rest;
             left = &rest->right;
             rest = rest->right;
@@ -36,15 +37,15 @@ static void insert(struct memory_due **root, struct memory_due *due)
         }
     }
     *left = *right = NULL;
-    *at = due;
+    *at = node;
 }
 
-static void take_out(struct memory_due **root, const struct memory_due *due)
+void memory_rank_remove(struct memory_rank **root, const struct memory_rank *node)
 {
-    struct memory_due **at = root;
-    while (*at != due)
-        at = is_before(due, *at) ? &(*at)->left : &(*at)->right;
-    struct memory_due *left = due->left, *right = due->right;
+    struct memory_rank **at = root;
+    while (*at != node)
+        at = is_before(node, *at) ? &(*at)->left : &(*at)->right;
+    struct memory_rank *left = node->left, *right = node->right;
     while (left && right) {
         if (weight(left) >= weight(right)) {
             *at = left;
@@ -59,15 +60,17 @@ static void take_out(struct memory_due **root, const struct memory_due *due)
     *at = left ? left : right;
 }
 
+/* ---- due entries ---- */
+
 void memory_set_due(struct memory_entry *entry, struct memory_due *due)
 {
     if (entry->due) {
-        take_out(&entry->shelf->due, entry->due);
+        memory_rank_remove(&entry->shelf->due, &entry->due->rank);
         free(entry->due);
     }
     entry->due = due;
     if (due)
-        insert(&entry->shelf->due, due);
+        memory_rank_insert(&entry->shelf->due, &due->rank);
 }
 
 /* ---- the overview ---- */
@@ -80,12 +83,12 @@ static int give(const struct memory_entry *e, rouse_rows *rows, rouse_error *err
 }
 
 /* As deep as the tree: some tens of steps for a million. */
-static int give_due(const struct memory_due *due, uint64_t due_by, size_t *left, rouse_rows *rows, rouse_error *err)
+static int give_due(const struct memory_rank *due, uint64_t due_by, size_t *left, rouse_rows *rows, rouse_error *err)
 {
     if (!due || *left == 0)
         return 0;
     int code = give_due(due->left, due_by, left, rows, err);
-    if (code < 0 || *left == 0 || due->due_ms > due_by)
+    if (code < 0 || *left == 0 || due->rank > due_by)
         return code;
     (*left)--;
     code = give(due->entry, rows, err);

@@ -33,7 +33,6 @@ void memory_entry_free(struct memory_store *s, struct memory_entry *entry)
     if (entry->shelf->last == entry)
         entry->shelf->last = NULL;
     cell_unref(entry->cell);
-    memory_drop_claim(s, entry);
     free(entry);
 }
 
@@ -197,6 +196,7 @@ void memory_unlink_entry(struct memory_store *s, struct memory_entry *entry)
     *(entry->every_newer ? &entry->every_newer->every_older : &kind->newest) = entry->every_older;
     kind->count--;
     memory_set_due(entry, NULL);
+    memory_set_queued(s, entry, NULL);
     if (entry->live)
         ptree_remove(&kind->live, entry->seq, NULL, &kind->pool);
     memory_set_members(s, entry, NULL);

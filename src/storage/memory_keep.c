@@ -1,162 +1,10 @@
-/* Queues, leases, and forgetting what is over. A claim looks at every live entry of the key and a prune at every finished one;
- * the limits that keep themselves look at the oldest few, where the order of creation stands for that of ending. */
-#include <stdalign.h>
-#include <stddef.h>
+/* Leases, and forgetting what is over. A prune looks at every finished entry of the key; the limits that keep themselves look
+ * at the oldest few, where the order of creation stands for that of ending. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "storage/memory.h"
-
-static uint64_t mono_ms(const struct memory_store *s)
-{
-    return s->platform->mono_ms(s->platform->userdata);
-}
-
-static uint64_t later(uint64_t now, uint64_t ms)
-{
-    return ms < UINT64_MAX - now ? now + ms : UINT64_MAX;
-}
-
-static int give(const struct memory_entry *e, storage_row_sink *sink, void *userdata, rouse_error *err)
-{
-    struct storage_row row = {.thread = e->shelf->place->thread, .run = e->shelf->place->run, .key = e->shelf->kind->name,
-                              .entry = e->name, .cell = e->cell};
-    return sink(userdata, &row, err);
-}
-
-/* ---- queues ---- */
-
-struct waiting {
-    struct memory_entry *entry;
-    int64_t priority;
-    struct memory_claim *claim; /* the new one */
-};
-
-static int compare_waiting(const void *a, const void *b)
-{
-    const struct waiting *x = a, *y = b;
-    if (x->priority != y->priority)
-        return x->priority > y->priority ? -1 : 1;
-    return x->entry->seq < y->entry->seq ? -1 : 1;
-}
-
-static uint64_t claim_hash(const struct memory_store *s, const struct memory_entry *e)
-{
-    return memory_rehash((uintptr_t)e / alignof(max_align_t), s->seed);
-}
-
-static struct memory_claim *find_claim(const struct memory_store *s, const struct memory_entry *e)
-{
-    size_t probe = 0;
-    struct memory_claim *claim = memory_table_next(&s->claims, claim_hash(s, e), &probe);
-    while (claim && claim->entry != e)
-        claim = memory_table_next(&s->claims, claim_hash(s, e), &probe);
-    return claim;
-}
-
-void memory_drop_claim(struct memory_store *s, const struct memory_entry *entry)
-{
-    struct memory_claim *claim = s->claims.count > 0 ? find_claim(s, entry) : NULL;
-    if (claim)
-        memory_table_remove(&s->claims, claim_hash(s, entry), claim);
-    free(claim);
-}
-
-static bool is_claimed(const struct memory_store *s, const struct memory_entry *e, uint64_t now)
-{
-    const struct memory_claim *claim = find_claim(s, e);
-    return claim && claim->until_ms > now;
-}
-
-/* Fills next (room for every live entry) with what can be claimed; returns how many, and how many of the queue are held. */
-static size_t look_at_queue(const struct memory_store *s, const struct memory_kind *kind, const rouse_claim *claim,
-                            uint64_t now, struct waiting *next, uint64_t *ret_held)
-{
-    size_t count = 0;
-    *ret_held = 0;
-    for (size_t i = 0; i < ptree_count(&kind->live); i++) {
-        struct memory_entry *e = ptree_at(&kind->live, i)->owner;
-        rouse_index index = storage_index(e->cell->key, e->cell->value);
-        if (!index.queue || strcmp(index.queue, claim->queue) != 0)
-            continue;
-        if (!index.waiting || is_claimed(s, e, now))
-            ++*ret_held;
-        else if (!claim->thread || strcmp(claim->thread, e->shelf->place->thread) == 0)
-            next[count++] = (struct waiting){.entry = e, .priority = index.priority};
-    }
-    return count;
-}
-
-static int make_claim(struct waiting *w, const rouse_claim *claim, uint64_t now, rouse_error *err)
-{
-    size_t size = strlen(claim->holder) + 1;
-    w->claim = malloc(sizeof *w->claim + size);
-    if (!w->claim)
-        return rouse_fail_memory(err);
-    w->claim->entry = w->entry;
-    w->claim->until_ms = claim->lease_ms ? later(now, claim->lease_ms) : UINT64_MAX;
-    memcpy(w->claim->holder, claim->holder, size);
-    return 0;
-}
-
-static int claim_some(struct memory_store *s, struct waiting *next, size_t count, const rouse_claim *claim, uint64_t now,
-                      storage_row_sink *sink, void *userdata, rouse_error *err)
-{
-    int code = memory_table_reserve(&s->claims, count) < 0 ? rouse_fail_memory(err) : 0;
-    for (size_t i = 0; i < count && code == 0; i++) {
-        code = make_claim(&next[i], claim, now, err);
-        if (code == 0)
-            code = give(next[i].entry, sink, userdata, err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (code == 0) {
-            memory_drop_claim(s, next[i].entry);
-            memory_table_add(&s->claims, claim_hash(s, next[i].entry), next[i].claim);
-        } else {
-            free(next[i].claim);
-        }
-    }
-    return code;
-}
-
-int memory_claim(void *backend, const char *key, const rouse_claim *claim, storage_row_sink *sink, void *userdata,
-                 rouse_error *err)
-{
-    struct memory_store *s = backend;
-    const struct memory_kind *kind = memory_find_kind(s, key);
-    size_t live = kind ? ptree_count(&kind->live) : 0;
-    struct waiting *next = live > 0 ? calloc(live, sizeof *next) : NULL;
-    uint64_t now = mono_ms(s), held;
-    if (live == 0)
-        return 0;
-    if (!next)
-        return rouse_fail_memory(err);
-    size_t count = look_at_queue(s, kind, claim, now, next, &held);
-    if (count > 1)
-        qsort(next, count, sizeof *next, compare_waiting);
-    count = count < claim->limit ? count : claim->limit;
-    if (claim->max_held > 0) {
-        uint64_t room = held < claim->max_held ? claim->max_held - held : 0;
-        count = count < room ? count : (size_t)room;
-    }
-    int code = claim_some(s, next, count, claim, now, sink, userdata, err);
-    free(next);
-    return code;
-}
-
-int memory_unclaim(void *backend, const char *key, const char *thread, const char *entry, const char *holder, rouse_error *err)
-{
-    struct memory_store *s = backend;
-    const struct memory_place *place = memory_find_place(s, thread, "");
-    struct memory_shelf *shelf = place ? memory_find_shelf(place, key) : NULL;
-    struct memory_entry *e = shelf ? memory_find_entry(s, shelf, entry) : NULL;
-    if (!e || !is_claimed(s, e, mono_ms(s)) || strcmp(find_claim(s, e)->holder, holder) != 0)
-        return rouse_fail(err, ROUSE_ENOTFOUND, "'%s' has no claim on '%s'", holder, entry);
-    memory_drop_claim(s, e);
-    memory_bell_ring(s);
-    return 0;
-}
 
 /* ---- leases ---- */
 
@@ -172,12 +20,12 @@ int memory_lease(void *backend, const char *name, const char *holder, uint64_t t
 {
     struct memory_store *s = backend;
     struct memory_lease *old = find_lease(s, name);
-    uint64_t now = mono_ms(s);
+    uint64_t now = memory_mono_ms(s);
     bool held = old && old->until_ms > now, mine = held && strcmp(old->holder, holder) == 0;
     if (held && !mine)
         return storage_fail_leased(name, old->holder, err);
     if (mine) {
-        old->until_ms = later(now, ttl_ms);
+        old->until_ms = memory_later(now, ttl_ms);
         *ret_epoch = old->epoch;
         return 0;
     }
@@ -187,7 +35,7 @@ int memory_lease(void *backend, const char *name, const char *holder, uint64_t t
         return rouse_fail_memory(err);
     if (old)
         memory_lease_drop(s, old);
-    *lease = (struct memory_lease){.next = s->leases, .epoch = ++s->epoch, .until_ms = later(now, ttl_ms)};
+    *lease = (struct memory_lease){.next = s->leases, .epoch = ++s->epoch, .until_ms = memory_later(now, ttl_ms)};
     memcpy(lease->name, name, name_size);
     lease->holder = memcpy(lease->name + name_size, holder, holder_size);
     s->leases = lease;
@@ -306,7 +154,7 @@ int memory_prune(void *backend, const char *key, const rouse_prune *prune, stora
         return code;
     count = choose(s, prune, items, count);
     for (size_t i = 0; i < count && code == 0; i++)
-        code = give(items[i].entry, sink, userdata, err);
+        code = memory_give(items[i].entry, sink, userdata, err);
     for (size_t i = 0; i < count && code == 0 && !prune->dry; i++)
         remove_entry(s, items[i].entry);
     free(items);

@@ -172,6 +172,9 @@ static void free_entry(struct memory_entry *entry)
     }
     cell_unref(entry->cell);
     free(entry->due);
+    if (entry->queued)
+        free(entry->queued->claim);
+    free(entry->queued);
     free(entry);
 }
 
@@ -208,7 +211,7 @@ void memory_close(void *backend)
     drain(&s->groups, free);
     drain(&s->events, drop_event);
     drain(&s->messages, free);
-    drain(&s->claims, free);
+    drain(&s->queues, free);
     drain(&s->runs, free);
     drain(&s->places, drop_place);
     memory_table_done(&s->entries_any);
