@@ -26,6 +26,9 @@ static const char *const threads[] = {"t", "u", "v"};
 static const char *const names[NAMES] = {NULL, "web", "db", "x"};
 static const char *const parents[] = {NULL, "bg_0", "bg_1"};
 
+static const char *const queues[] = {NULL, "q", "r"};
+static const char *const holders[] = {"a", "b"};
+
 static const char *entry_name(unsigned i)
 {
     static char text[16];
@@ -36,8 +39,9 @@ static const char *entry_name(unsigned i)
 /* ---- one commit on both ---- */
 
 struct step {
-    unsigned what, entry, name, parent, text, due;
-    bool live;
+    unsigned what, entry, name, parent, text, due, queue;
+    int priority;
+    bool live, waiting;
 };
 
 static void *update_of(const struct step *step)
@@ -45,7 +49,8 @@ static void *update_of(const struct step *step)
     char text[16];
     snprintf(text, sizeof text, "%u", step->text);
     struct item item = {.live = step->live, .name = names[step->name], .parent = parents[step->parent],
-                        .run = parents[step->parent], .text = text, .due_ms = step->due};
+                        .run = parents[step->parent], .text = text, .due_ms = step->due, .queue = queues[step->queue],
+                        .priority = step->priority, .waiting = step->waiting};
     if (step->what < 10)
         return item_put(entry_name(step->entry), &item);
     if (step->what < 13)
@@ -57,7 +62,8 @@ static struct step draw_step(struct pair *p)
 {
     unsigned what = draw(p, 60); /* mostly puts; a clear or a failure now and then */
     return (struct step){.what = what < 16 ? what : what % 10, .entry = draw(p, ENTRIES), .name = draw(p, NAMES),
-                         .parent = draw(p, 3), .text = draw(p, 1000), .due = draw(p, 5), .live = draw(p, 3) > 0};
+                         .parent = draw(p, 3), .text = draw(p, 1000), .due = draw(p, 5), .live = draw(p, 3) > 0,
+                         .queue = draw(p, 3), .priority = (int)draw(p, 3) - 1, .waiting = draw(p, 3) > 0};
 }
 
 static int apply(rouse_store *store, const char *thread, const struct step *steps, size_t count, uint64_t ack)
@@ -210,6 +216,32 @@ static void compare_first(struct pair *p)
     free(second);
 }
 
+/* Who is claimed, in which order; claims last, so that the clock has no say. */
+static char *describe_claim(rouse_store *store, const rouse_claim *claim)
+{
+    rouse_error err = {0};
+    rouse_rows *rows = NULL;
+    char text[4096];
+    assert_fine(rouse_store_claim(store, &items_key, claim, &rows, &err), &err);
+    describe_rows("claimed", rows, text, sizeof text);
+    rouse_rows_free(rows);
+    return strdup(text);
+}
+
+static void compare_claims(struct pair *p)
+{
+    const rouse_claim claim = {.queue = queues[1 + draw(p, 2)], .thread = draw(p, 2) ? threads[draw(p, 3)] : NULL,
+                               .holder = holders[draw(p, 2)], .max_held = draw(p, 6), .limit = draw(p, 4)};
+    char *first = describe_claim(p->stores[0], &claim), *second = describe_claim(p->stores[1], &claim);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+    const char *thread = threads[draw(p, 3)], *entry = entry_name(draw(p, ENTRIES)), *holder = holders[draw(p, 2)];
+    rouse_error err = {0};
+    assert_int_equal(rouse_store_unclaim(p->stores[0], &items_key, thread, entry, holder, &err),
+                     rouse_store_unclaim(p->stores[1], &items_key, thread, entry, holder, &err));
+}
+
 /* A document of one goes into the other: entries, order, names, counters. */
 static void exchange(struct pair *p)
 {
@@ -243,6 +275,7 @@ static void test_same_answers(void **state)
         compare_list(&p);
         compare_list(&p);
         compare_first(&p);
+        compare_claims(&p);
         if (i % 40 == 39)
             exchange(&p);
         if (i % 20 == 0) {
