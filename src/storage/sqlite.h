@@ -73,7 +73,9 @@ struct sqlite_store {
     uint64_t asked; /* snapshots taken; 0: nothing is seen */
     struct sqlite_pending *pending, **pending_end; /* what this transaction changes of what is seen */
     int64_t finished; /* change of that counter that is still to be written */
+    uint64_t last_seq; /* of the entries this commit made; 0: none */
     uint64_t task_floor; /* what the counter of tasks is still to be raised to; 0: it is as it should be */
+    bool task_write;     /* it must be in its row, since others may go that tell it */
     bool ended;       /* this commit wrote an entry that is not live */
     sqlite3_stmt *statements[SQL_COUNT];
     sqlite3_stmt *lists[LIST_FILTERS];
@@ -152,9 +154,17 @@ int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scop
                          size_t count, rouse_error *err);
 /* Says that a map has a value, be it empty. */
 int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, const rouse_key *key, rouse_error *err);
+/* The seq that an entry bg_<n> has when it was made with a number just given out, 0 when the id or the number is none for that:
+ * 2^40 + n * 2^16. What else is made gets the next free seq, so between two tasks there is room for 65,535 others, and
+ * when there are more, numbers of tasks are passed over. With it a task is found, and is the only one, without an index. */
+uint64_t sqlite_own_seq(const char *entry);
+/* The first number of a task that has its own seq above this one. */
+uint64_t sqlite_task_above(uint64_t seq);
+/* To be called before rows are removed. */
+int sqlite_hold_counter(struct sqlite_store *s, rouse_error *err);
 /* Gives out the next task numbers. ROUSE_ELIMIT when there are none left. */
 int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_first, rouse_error *err);
-/* Writes what s->finished and s->task_floor have gathered. */
+/* Ends what one commit wrote: counters are brought up to date. */
 int sqlite_settle(struct sqlite_store *s, rouse_error *err);
 /* Is the lease held in this epoch? Else ROUSE_ECONFLICT. */
 int sqlite_check_fence(struct sqlite_store *s, const rouse_fence *fence, rouse_error *err);

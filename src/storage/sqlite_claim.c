@@ -72,7 +72,7 @@ static int unclaim(struct sqlite_store *s, const char *key, const char *thread, 
     struct sqlite_place place;
     int code = sqlite_find_place(s, thread, "", key, &place, err);
     if (code == 1)
-        code = sqlite_run(s, SQL_QUEUE_UNCLAIM, err, "tutuu", entry, place.id, holder, s->boot, mono_ms(s));
+        code = sqlite_run(s, SQL_QUEUE_UNCLAIM, err, "tuutuu", entry, place.id, sqlite_own_seq(entry), holder, s->boot, mono_ms(s));
     else if (code == 0)
         code = ROUSE_ENOTFOUND;
     if (code == ROUSE_ENOTFOUND || (code == 0 && sqlite3_changes(s->db) == 0))

@@ -37,7 +37,12 @@ static int read_entry(struct committing *c, const rouse_key *key, const char *en
                       rouse_error *err)
 {
     sqlite3_stmt *statement;
-    int code = sqlite_bind(c->s, SQL_ENTRY_GET, &statement, err, "tu", entry ? entry : "", place);
+    uint64_t own = entry ? sqlite_own_seq(entry) : 0;
+    int code = own ? sqlite_bind(c->s, SQL_ENTRY_GET_OWN, &statement, err, "tuu", entry, place, own) : 0;
+    if (code == 0 && own)
+        code = sqlite_step(c->s, statement, err);
+    if (code == 0)
+        code = sqlite_bind(c->s, SQL_ENTRY_GET, &statement, err, "tu", entry ? entry : "", place);
     if (code == 0)
         code = sqlite_step(c->s, statement, err);
     if (code != 1)
@@ -266,7 +271,8 @@ static int end(struct committing *c, int code, rouse_error *err)
     sqlite_pending_undo(s, c->noted);
     sqlite_forget(s);
     s->finished = 0;
-    s->task_floor = 0;
+    s->task_floor = s->last_seq = 0;
+    s->task_write = false;
     return code;
 }
 

@@ -3,7 +3,9 @@
 
 static int drop(struct sqlite_store *s, const char *thread, const char *run, rouse_error *err)
 {
-    int code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL_LIVE, err, "tt", thread, run);
+    int code = sqlite_hold_counter(s, err);
+    if (code == 0)
+        code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL_LIVE, err, "tt", thread, run);
     if (code == 0)
         code = sqlite_run(s, SQL_ENTRY_CLEAR_ALL_FINISHED, err, "tt", thread, run);
     if (code == 0)

@@ -11,9 +11,15 @@ struct filter {
 };
 
 static const struct filter filters[] = {
-    {LIST_BY_THREAD, " AND e.place = ?2"}, {LIST_BY_ENTRY, " AND e.entry = ?3"},   {LIST_BY_NAME, " AND e.name = ?4"},
-    {LIST_BY_PARENT, " AND e.parent = ?5"}, {LIST_BY_RUN, " AND e.origin = ?6"},   {LIST_BY_BEFORE, " AND e.seq < ?7"},
-    {LIST_BY_LIVE, " AND e.live = 1"},     {LIST_BY_FINISHED, " AND e.live = 0"},  {LIST_BY_QUEUE, " AND e.queue = ?10"},
+    {LIST_BY_THREAD, " AND e.place = ?2"},
+    {LIST_BY_ENTRY, " AND e.seq IN (" SQL_SEQS_OF_ENTRY("?3", "?11") ") AND e.entry = ?3"},
+    {LIST_BY_NAME, " AND e.name = ?4"},
+    {LIST_BY_PARENT, " AND e.parent = ?5"},
+    {LIST_BY_RUN, " AND e.origin = ?6"},
+    {LIST_BY_BEFORE, " AND e.seq < ?7"},
+    {LIST_BY_LIVE, " AND e.live = 1"},
+    {LIST_BY_FINISHED, " AND e.live = 0"},
+    {LIST_BY_QUEUE, " AND e.queue = ?10"},
 };
 
 #define NARROW (LIST_BY_ENTRY | LIST_BY_NAME | LIST_BY_PARENT | LIST_BY_RUN | LIST_BY_QUEUE)
@@ -21,7 +27,7 @@ static const struct filter filters[] = {
 static const char *index_of(unsigned mask)
 {
     if (mask & LIST_BY_ENTRY)
-        return "INDEXED BY entry_place";
+        return "NOT INDEXED";
     if (mask & LIST_BY_NAME)
         return (mask & LIST_BY_LIVE) && (mask & LIST_BY_THREAD) ? "INDEXED BY entry_live_name" : "INDEXED BY entry_name";
     if (mask & LIST_BY_PARENT)
@@ -119,8 +125,9 @@ static int list_statement(struct sqlite_store *s, unsigned mask, sqlite3_stmt **
 static int before_seq(struct sqlite_store *s, const char *key, const rouse_query *q, uint64_t place, uint64_t *ret_seq,
                       rouse_error *err)
 {
-    int code = q->thread ? sqlite_number(s, SQL_ENTRY_SEQ_OF_PLACE, ret_seq, err, "tu", q->before, place)
-                         : sqlite_number(s, SQL_ENTRY_SEQ, ret_seq, err, "tt", key, q->before);
+    uint64_t own = sqlite_own_seq(q->before);
+    int code = q->thread ? sqlite_number(s, SQL_ENTRY_SEQ_OF_PLACE, ret_seq, err, "tuu", q->before, place, own)
+                         : sqlite_number(s, SQL_ENTRY_SEQ, ret_seq, err, "ttu", key, q->before, own);
     if (code == 0)
         return rouse_fail(err, ROUSE_ENOTFOUND, "no '%s' to list from", q->before);
     return code < 0 ? code : 0;
@@ -143,6 +150,8 @@ static int bind_list(struct sqlite_store *s, sqlite3_stmt *statement, const char
         result = sqlite3_bind_int64(statement, 7, (sqlite3_int64)before);
     if (result == SQLITE_OK)
         result = sqlite3_bind_int64(statement, 8, (sqlite3_int64)limit);
+    if (result == SQLITE_OK && q->entry)
+        result = sqlite3_bind_int64(statement, 11, (sqlite3_int64)sqlite_own_seq(q->entry));
     return result == SQLITE_OK ? 0 : sqlite_fail(s, result, err);
 }
 

@@ -49,11 +49,30 @@ void sqlite_forget(struct sqlite_store *s)
 
 /* ---- counters ---- */
 
+/* 1, or 0 when there is none. */
+static int read_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t *ret_value, rouse_error *err)
+{
+    if (which != COUNTER_TASK)
+        return sqlite_number(s, SQL_NUMBER_GET, ret_value, err, "i", (int)which);
+    sqlite3_stmt *statement;
+    uint64_t value, newest;
+    int code = sqlite_bind(s, SQL_NUMBER_OF_TASK, &statement, err, "i", (int)which);
+    if (code == 0)
+        code = sqlite_step(s, statement, err);
+    if (code != 1)
+        return code;
+    sqlite_read(statement, err, "uu", &value, &newest);
+    sqlite3_reset(statement);
+    uint64_t told = sqlite_task_above(newest);
+    *ret_value = told > value ? told : value;
+    return 1;
+}
+
 int sqlite_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t *ret_value, rouse_error *err)
 {
     if (!s->writing || !s->counter_known[which]) {
         uint64_t value = 0;
-        int code = sqlite_number(s, SQL_NUMBER_GET, &value, err, "i", (int)which);
+        int code = read_counter(s, which, &value, err);
         if (code == 0)
             return rouse_fail(err, ROUSE_ESTORE, "store '%s' is damaged: it has lost a counter; bring back a copy of it", s->shown);
         if (code < 0)

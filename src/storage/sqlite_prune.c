@@ -64,7 +64,7 @@ static int remove_row(void *userdata, const struct storage_row *row, rouse_error
 
 static int remove_all(struct removing *r, const struct sqlite_seqs *seqs, rouse_error *err)
 {
-    int code = 0;
+    int code = seqs->count > 0 && !r->dry ? sqlite_hold_counter(r->s, err) : 0;
     for (size_t i = 0; i < seqs->count && code == 0; i++) {
         code = sqlite_give_entry(r->s, seqs->items[i], remove_row, r, err);
         if (code == 0 && !r->dry)

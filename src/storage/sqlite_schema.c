@@ -13,10 +13,14 @@
  *     Otherwise where values are: 1 says that the map has a value, be it empty. run is '' for THREAD-scoped keys.
  *     live is the number of live entries there.
  *   - entry.seq is the order of creation. Replacing a value keeps its row, so it keeps its place. entry '' is a scalar.
+ *     That of most tasks tells their id (sqlite_own_seq), and then the row is not in entry_place: at most one row has an id in a
+ *     place, so whoever inserts knows that neither way leads to one.
  *   - name, parent, origin, queue, priority, waiting, ended_ms are what the key's index function said; ended_ms is NULL while live,
  *     due_ms when it is not live or never due.
  *   - holder, boot and until_ms are a claim's; until_ms NULL is without end. They mean nothing once waiting is 0.
- *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had; 'event' is the highest id of the inbox, ever;
+ *   - counter 'task' is above every bg_<n> that any entry of a map has, or ever had, and its own seq above every seq. The newest row
+ *     may tell (sqlite_task_above), and then it need not be written: so before a row is removed it is;
+ *     'event' is the highest id of the inbox, ever;
  *     'epoch' of all leases; 'finished' is the number of entries that are not live; 'imports' counts them, having no fixed id.
  *   - inbox.acked_ms is NULL until the event is part of the conversation; topic is a rouse_topic, NULL for the others. */
 #include "storage/sqlite.h"
@@ -120,6 +124,11 @@ static const char version_3[] =
 
 static const char version_4[] = "INSERT INTO place(thread, run, key, value) VALUES('', '', 'imports', 0);";
 
+/* Of the task whose number tells its id no page of this index is written, see sqlite_own_seq. */
+static const char version_5[] =
+    "DROP INDEX entry_place;"
+    "CREATE UNIQUE INDEX entry_place ON entry(entry, place) WHERE " SQL_UNTOLD("") ";";
+
 struct step { /* brings version i to i + 1, i being its place in the table */
     const char *sql;
     const char *and_then; /* the header, set in the same transaction */
@@ -130,6 +139,7 @@ static const struct step steps[] = {
     {version_2, "PRAGMA user_version = 2;"},
     {version_3, "PRAGMA user_version = 3;"},
     {version_4, "PRAGMA user_version = 4;"},
+    {version_5, "PRAGMA user_version = 5;"},
 };
 
 int sqlite_newest_version(void)

@@ -178,7 +178,8 @@ static void roll_back(struct sqlite_store *s)
     sqlite_pending_undo(s, &s->pending);
     s->writing = false;
     s->finished = 0;
-    s->task_floor = 0;
+    s->task_floor = s->last_seq = 0;
+    s->task_write = false;
 }
 
 static int begin(struct sqlite_store *s, enum sqlite_statement which, rouse_error *err)

@@ -7,8 +7,22 @@
 #define SQLITE_ROWS 10 /* of ENTRY_PUT_ROWS */
 #define SQL_INSERT                                                                                                     \
     "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json,"  \
-    " due_ms) VALUES"
-#define SQL_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " due_ms, seq) VALUES"
+#define SQL_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+/* Does the number of entry e not tell its id? Word for word what the index entry_place is limited to, see sqlite_own_seq. */
+#define SQL_UNTOLD(e) "(" e "seq & 65535 <> 0 OR " e "entry <> 'bg_' || (" e "seq - 1099511627776 >> 16))"
+/* The entry ?1 of place ?2, whose own number would be ?3. */
+#define SQL_SEQ_OF_PLACE                                                                                               \
+    "SELECT seq FROM entry WHERE seq = ?3 AND entry = ?1 AND place = ?2 UNION ALL SELECT seq FROM entry"               \
+    " INDEXED BY entry_place WHERE entry = ?1 AND place = ?2 AND " SQL_UNTOLD("") " LIMIT 1"
+/* The numbers that entries with this id may have, in any place. */
+#define SQL_SEQS_OF_ENTRY(entry, own)                                                                                  \
+    "SELECT " own " UNION ALL SELECT o.seq FROM entry o INDEXED BY entry_place WHERE o.entry = " entry " AND "         \
+    SQL_UNTOLD("o.")
+#define SQL_SET                                                                                                        \
+    "UPDATE entry SET live = ?3, revision = ?4, name = ?5, parent = ?6, origin = ?7, ended_ms = ?8, queue = ?9,"       \
+    " priority = ?10, waiting = ?11, json = ?12, due_ms = ?13, holder = CASE WHEN ?11 THEN holder END,"                \
+    " until_ms = CASE WHEN ?11 THEN until_ms END WHERE entry = ?2 AND place = ?1 AND live = ?14 AND "
 #define SQL_EVENT "SELECT id, thread, task_id, json, created_ms, acked_ms FROM inbox "
 /* Has nobody an event of entry e, of place p, still to read? */
 #define SQL_READ_BY_ALL                                                                                                \
@@ -25,21 +39,22 @@
     X(SAVE_KEEP, "RELEASE rider")                                                                                      \
     X(SAVE_UNDO, "ROLLBACK TO rider")                                                                                  \
     X(NUMBER_GET, "SELECT value FROM place WHERE id = ?1")                                                             \
+    X(NUMBER_OF_TASK, "SELECT value, (SELECT max(seq) FROM entry) FROM place WHERE id = ?1")                           \
     X(NUMBER_SET, "UPDATE place SET value = ?2 WHERE id = ?1")                                                         \
     X(PLACE_GET, "SELECT id, value FROM place WHERE thread = ?1 AND run = ?2 AND key = ?3")                            \
     X(PLACE_PUT, "INSERT INTO place(thread, run, key, value) VALUES(?1, ?2, ?3, 0)")                                   \
     X(PLACE_UNMARK, "UPDATE place SET value = 0, live = 0 WHERE thread = ?1 AND run = ?2 AND key <> ''")                         \
     X(PLACE_LIVE, "SELECT live FROM place WHERE id = ?1")                                                              \
     X(PLACE_ADD_LIVE, "UPDATE place SET live = live + ?2 WHERE id = ?1")                                               \
-    X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2")                                             \
-    X(ENTRY_PUT, SQL_INSERT "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                                \
+    X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2 AND " SQL_UNTOLD(""))                         \
+    X(ENTRY_GET_OWN, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2 AND seq = ?3")                            \
+    X(ENTRY_PUT, SQL_INSERT "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")                           \
     X(ENTRY_PUT_ROWS, SQL_INSERT SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW  \
       ", " SQL_ROW ", " SQL_ROW ", " SQL_ROW)                                                                          \
-    X(ENTRY_SET,                                                                                                       \
-      "UPDATE entry SET live = ?3, revision = ?4, name = ?5, parent = ?6, origin = ?7, ended_ms = ?8, queue = ?9,"     \
-      " priority = ?10, waiting = ?11, json = ?12, due_ms = ?13, holder = CASE WHEN ?11 THEN holder END,"                            \
-      " until_ms = CASE WHEN ?11 THEN until_ms END WHERE entry = ?2 AND place = ?1 AND live = ?14")                    \
-    X(ENTRY_REMOVE, "DELETE FROM entry WHERE entry = ?1 AND place = ?2 AND live = ?3")                                 \
+    X(ENTRY_SET, SQL_SET SQL_UNTOLD(""))                                                                               \
+    X(ENTRY_SET_OWN, SQL_SET "seq = ?15")                                                                              \
+    X(ENTRY_REMOVE, "DELETE FROM entry WHERE entry = ?1 AND place = ?2 AND live = ?3 AND " SQL_UNTOLD(""))             \
+    X(ENTRY_REMOVE_OWN, "DELETE FROM entry WHERE entry = ?1 AND place = ?2 AND live = ?3 AND seq = ?4")                \
     X(ENTRY_CLEAR_LIVE, "DELETE FROM entry WHERE place = ?1 AND live = 1")                                             \
     X(ENTRY_CLEAR_FINISHED, "DELETE FROM entry WHERE place = ?1 AND live = 0")                                         \
     X(ENTRY_CLEAR_ALL_LIVE,                                                                                            \
@@ -73,10 +88,10 @@
       " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
       " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
     X(ENTRY_SEQ,                                                                                                       \
-      "SELECT min(e.seq) FROM entry e CROSS JOIN place p ON p.id = e.place"                                            \
-      " WHERE e.entry = ?2 AND p.key = ?1 AND p.run = ''")                                                             \
-    X(ENTRY_SEQ_OF_PLACE, "SELECT seq FROM entry WHERE entry = ?1 AND place = ?2")                                     \
-    X(ENTRY_IDS, "SELECT entry FROM entry WHERE entry >= 'bg_' AND entry < 'bg`'")                                     \
+      "SELECT min(e.seq) FROM entry e NOT INDEXED CROSS JOIN place p ON p.id = e.place"                                \
+      " WHERE e.seq IN (" SQL_SEQS_OF_ENTRY("?2", "?3") ") AND e.entry = ?2 AND p.key = ?1 AND p.run = ''")             \
+    X(ENTRY_SEQ_OF_PLACE, SQL_SEQ_OF_PLACE)                                                                            \
+    X(ENTRY_IDS, "SELECT entry FROM entry WHERE entry >= 'bg_' AND entry < 'bg`' AND " SQL_UNTOLD(""))                 \
     X(ENTRY_UNPLACED,                                                                                                  \
       "SELECT count(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.id = e.place AND p.key <> '')")    \
     X(ENTRY_AHEAD,                                                                                                     \
@@ -101,8 +116,8 @@
       " AND (?6 IS NULL OR p.thread = ?6) ORDER BY e.priority DESC, e.seq LIMIT ?4")                                   \
     X(QUEUE_CLAIM, "UPDATE entry SET holder = ?2, boot = ?3, until_ms = ?4 WHERE seq = ?1")                            \
     X(QUEUE_UNCLAIM,                                                                                                   \
-      "UPDATE entry SET holder = NULL, boot = NULL, until_ms = NULL WHERE entry = ?1 AND place = ?2 AND holder = ?3"   \
-      " AND live = 1 AND waiting = 1 AND (until_ms IS NULL OR (boot = ?4 AND until_ms > ?5))")                         \
+      "UPDATE entry SET holder = NULL, boot = NULL, until_ms = NULL WHERE seq = (" SQL_SEQ_OF_PLACE ") AND holder = ?4" \
+      " AND live = 1 AND waiting = 1 AND (until_ms IS NULL OR (boot = ?5 AND until_ms > ?6))")                         \
     X(ENTRY_ROW,                                                                                                       \
       "SELECT p.thread, p.run, p.key, e.entry, e.json FROM entry e CROSS JOIN place p ON p.id = e.place"               \
       " WHERE e.seq = ?1")                                                                                             \

@@ -29,10 +29,9 @@ int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_fi
         return code;
     if (first > UINT64_MAX - count)
         return rouse_fail(err, ROUSE_ELIMIT, "no task number is left in store '%s'", s->shown);
-    code = sqlite_set_counter(s, COUNTER_TASK, first + count, err);
-    if (code == 0)
-        *ret_first = first;
-    return code;
+    s->task_floor = first + count;
+    *ret_first = first;
+    return 0;
 }
 
 /* Keeps the counter above every id that a map holds, however it came there. */
@@ -45,14 +44,39 @@ static int raise_counter(struct sqlite_store *s, const char *entry, rouse_error 
     if (number == UINT64_MAX)
         return rouse_fail(err, ROUSE_ELIMIT, "'%s' would leave no number for another task", entry);
     int code = sqlite_counter(s, COUNTER_TASK, &next, err);
-    if (code == 0 && number >= next && number >= s->task_floor)
+    if (code == 0 && number >= next && number >= s->task_floor) /* the counter's row is written at the end */
         s->task_floor = number + 1;
     return code;
 }
 
 /* ---- values ---- */
 
+#define OWN_BASE (UINT64_C(1) << 40) /* beyond every seq of the first versions */
+#define OWN_SHIFT 16                 /* both also in SQL_UNTOLD */
+
+uint64_t sqlite_own_seq(const char *entry)
+{
+    uint64_t number;
+    return storage_task_number(entry, &number) && number < UINT32_MAX / 2 ? OWN_BASE + (number << OWN_SHIFT) : 0;
+}
+
+uint64_t sqlite_task_above(uint64_t seq)
+{
+    return seq < OWN_BASE ? 0 : ((seq - OWN_BASE) >> OWN_SHIFT) + 1;
+}
+
+int sqlite_hold_counter(struct sqlite_store *s, rouse_error *err)
+{
+    uint64_t next;
+    int code = sqlite_counter(s, COUNTER_TASK, &next, err);
+    if (code == 0 && next > s->task_floor)
+        s->task_floor = next;
+    s->task_write = true;
+    return code;
+}
+
 struct row { /* what is written of one value */
+    uint64_t seq; /* 0: the next that is free */
     uint64_t place;
     const char *entry;
     uint64_t revision;
@@ -60,7 +84,7 @@ struct row { /* what is written of one value */
     char *json;
 };
 
-#define ROW_COLUMNS 13 /* parameters of ENTRY_PUT and, at first, of ENTRY_SET */
+#define ROW_COLUMNS 14 /* parameters of ENTRY_PUT and, but for the last, of ENTRY_SET */
 
 static int bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -85,6 +109,7 @@ static int bind_values(sqlite3_stmt *statement, int at, const struct row *row)
     result |= sqlite3_bind_int(statement, at + 11, queued && i->waiting);
     result |= bind_text(statement, at + 12, row->json);
     result |= due ? sqlite3_bind_int64(statement, at + 13, (sqlite3_int64)i->due_ms) : sqlite3_bind_null(statement, at + 13);
+    result |= row->seq ? sqlite3_bind_int64(statement, at + 14, (sqlite3_int64)row->seq) : sqlite3_bind_null(statement, at + 14);
     return result;
 }
 
@@ -106,14 +131,16 @@ static int step_row(struct sqlite_store *s, sqlite3_stmt *statement, const struc
     return code;
 }
 
-/* Replaces a row that is, or is not, live. 1, 0 when there is none, or an error. */
-static int set_row(struct sqlite_store *s, const struct row *row, bool was_live, rouse_error *err)
+/* Replaces the row with this seq, or, with 0, that which its seq does not tell. 1, 0 when there is none, or an error. */
+static int set_row(struct sqlite_store *s, const struct row *row, uint64_t own, bool was_live, rouse_error *err)
 {
     sqlite3_stmt *statement;
-    int code = bind_row(s, SQL_ENTRY_SET, row, &statement, err);
+    int code = bind_row(s, own ? SQL_ENTRY_SET_OWN : SQL_ENTRY_SET, row, &statement, err);
     if (code < 0)
         return code;
     sqlite3_bind_int(statement, 14, was_live);
+    if (own)
+        sqlite3_bind_int64(statement, 15, (sqlite3_int64)own);
     code = step_row(s, statement, row, err);
     if (code < 0 || sqlite3_changes(s->db) == 0)
         return code;
@@ -122,8 +149,24 @@ static int set_row(struct sqlite_store *s, const struct row *row, bool was_live,
     return 1;
 }
 
+/* The same, wherever it is, and whether it is live or not. */
+static int replace_row(struct sqlite_store *s, const struct row *row, rouse_error *err)
+{
+    uint64_t own = sqlite_own_seq(row->entry);
+    int code = own ? set_row(s, row, own, true, err) : 0;
+    if (code == 0 && own)
+        code = set_row(s, row, own, false, err);
+    if (code == 0)
+        code = set_row(s, row, 0, true, err);
+    return code == 0 ? set_row(s, row, 0, false, err) : code;
+}
+
+/* A row was made. Seqs of tasks to come must stay above those of all that there is. */
 static void count_row(struct sqlite_store *s, const struct row *row)
 {
+    uint64_t seq = row->seq ? row->seq : (uint64_t)sqlite3_last_insert_rowid(s->db);
+    if (seq > s->last_seq)
+        s->last_seq = seq;
     if (row->index.live)
         s->live++;
     else
@@ -133,9 +176,7 @@ static void count_row(struct sqlite_store *s, const struct row *row)
 /* 1 when there is a new row. */
 static int put_row(struct sqlite_store *s, const struct row *row, bool fresh, rouse_error *err)
 {
-    int code = fresh ? 0 : set_row(s, row, true, err);
-    if (code == 0 && !fresh)
-        code = set_row(s, row, false, err);
+    int code = fresh ? 0 : replace_row(s, row, err);
     if (code != 0)
         return code < 0 ? code : 0;
     sqlite3_stmt *statement;
@@ -177,12 +218,14 @@ struct writing {
     bool cleared; /* the place holds nothing that was there before */
     struct row rows[SQLITE_ROWS]; /* new ones, to be written together; their json is ours */
     size_t n_rows;
+    bool unnumbered; /* one of these has no seq yet */
 };
 
 static void drop_rows(struct writing *w)
 {
     while (w->n_rows > 0)
         free(w->rows[--w->n_rows].json);
+    w->unnumbered = false;
 }
 
 static int write_rows(struct writing *w, rouse_error *err)
@@ -230,10 +273,27 @@ static bool is_fresh(const struct writing *w, const char *entry)
     return w->cleared || (storage_task_number(entry, &number) && number >= w->scope->fresh_from);
 }
 
+/* Of an entry whose number was just given out; 0 when it is not, or does not come after all others. */
+static int take_own_seq(struct writing *w, const char *entry, uint64_t *ret_seq, rouse_error *err)
+{
+    uint64_t number, own = sqlite_own_seq(entry);
+    if (!own || !storage_task_number(entry, &number) || number < w->scope->fresh_from)
+        own = 0;
+    int code = own && w->unnumbered ? write_rows(w, err) : 0;
+    *ret_seq = own > w->s->last_seq ? own : 0;
+    if (*ret_seq)
+        w->s->last_seq = own;
+    return code;
+}
+
 static int put(struct writing *w, const struct state_change *change, rouse_error *err)
 {
     const char *entry = change->entry ? change->entry : "";
     int code = change->entry ? raise_counter(w->s, entry, err) : 0;
+    if (code < 0)
+        return code;
+    uint64_t own = 0;
+    code = take_own_seq(w, entry, &own, err);
     if (code < 0)
         return code;
     char *json;
@@ -242,10 +302,11 @@ static int put(struct writing *w, const struct state_change *change, rouse_error
         return code;
     rouse_index index = storage_index(change->key, change->cell->value);
     w->s->ended |= !index.live;
-    struct row row = {w->place.id, entry, w->scope->revision, index, json};
+    struct row row = {own, w->place.id, entry, w->scope->revision, index, json};
     bool fresh = is_fresh(w, entry);
     if (fresh && !w->seen) { /* who looks wants its seq */
         w->rows[w->n_rows++] = row;
+        w->unnumbered |= !own;
         return w->n_rows == SQLITE_ROWS ? write_rows(w, err) : 0;
     }
     code = write_rows(w, err); /* those were created before */
@@ -261,18 +322,26 @@ static int put(struct writing *w, const struct state_change *change, rouse_error
 
 static int remove_entry(struct writing *w, const char *entry, rouse_error *err)
 {
-    for (int live = 1; live >= 0; live--) {
-        int code = sqlite_run(w->s, SQL_ENTRY_REMOVE, err, "tui", entry, w->place.id, live);
-        if (code < 0)
-            return code;
-        *(live ? &w->s->live : &w->s->finished) -= sqlite3_changes(w->s->db);
+    uint64_t own = sqlite_own_seq(entry);
+    int code = sqlite_hold_counter(w->s, err);
+    for (int live = 1; live >= 0 && code == 0; live--) {
+        int64_t *count = live ? &w->s->live : &w->s->finished;
+        code = own ? sqlite_run(w->s, SQL_ENTRY_REMOVE_OWN, err, "tuiu", entry, w->place.id, live, own) : 0;
+        if (code == 0 && own)
+            *count -= sqlite3_changes(w->s->db);
+        if (code == 0)
+            code = sqlite_run(w->s, SQL_ENTRY_REMOVE, err, "tui", entry, w->place.id, live);
+        if (code == 0)
+            *count -= sqlite3_changes(w->s->db);
     }
-    return 0;
+    return code;
 }
 
 static int clear(struct writing *w, rouse_error *err)
 {
-    int code = sqlite_run(w->s, SQL_ENTRY_CLEAR_LIVE, err, "u", w->place.id);
+    int code = sqlite_hold_counter(w->s, err);
+    if (code == 0)
+        code = sqlite_run(w->s, SQL_ENTRY_CLEAR_LIVE, err, "u", w->place.id);
     if (code == 0)
         w->s->live -= sqlite3_changes(w->s->db);
     if (code == 0)
@@ -334,11 +403,31 @@ int sqlite_mark_map(struct sqlite_store *s, const struct sqlite_scope *scope, co
     return sqlite_set_place(s, scope->thread, run, key->name, &place, 1, err);
 }
 
+/* What was made may tell the counter already; then it is only remembered. */
+static int settle_task(struct sqlite_store *s, rouse_error *err)
+{
+    uint64_t next, told = sqlite_task_above(s->last_seq);
+    uint64_t floor = told > s->task_floor ? told : s->task_floor;
+    if (floor == 0 && !s->task_write)
+        return 0;
+    int code = sqlite_counter(s, COUNTER_TASK, &next, err);
+    if (code < 0)
+        return code;
+    bool raised = floor > next;
+    next = raised ? floor : next;
+    if (s->task_write || (raised && next > told))
+        return sqlite_set_counter(s, COUNTER_TASK, next, err);
+    s->counters[COUNTER_TASK] = next;
+    return 0;
+}
+
 int sqlite_settle(struct sqlite_store *s, rouse_error *err)
 {
     uint64_t finished;
-    int code = s->task_floor ? sqlite_set_counter(s, COUNTER_TASK, s->task_floor, err) : 0;
+    int code = settle_task(s, err);
+    s->last_seq = 0;
     s->task_floor = 0;
+    s->task_write = false;
     if (code < 0 || s->finished == 0)
         return code;
     code = sqlite_counter(s, COUNTER_FINISHED, &finished, err);

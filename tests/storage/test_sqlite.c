@@ -138,7 +138,7 @@ static const struct bad_store bad_stores[] = {
      "is a database of another program; name another store"},
     {"another program's id", make_foreign_id, "", ROUSE_ESTORE, "is a database of another program; name another store"},
     {"a version without an id", make_foreign_version, "", ROUSE_ESTORE, "is a database of another program"},
-    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 4; use a newer rouse"},
+    {"newer", make_newer, "", ROUSE_ESTORE, "is of version 99, this rouse knows up to 5; use a newer rouse"},
     {"truncated", make_truncated, "", ROUSE_ESTORE, "is damaged: move it away, or bring back a copy of it"},
     {"header overwritten", make_headless, "", ROUSE_ESTORE, "is not a database: move it away"},
 };
@@ -666,9 +666,31 @@ static void test_version_3_is_brought_up(void **state)
     make_store(place);
     run_sql(place, "DELETE FROM place WHERE key = 'imports'; PRAGMA user_version = 3"); /* all that it lacked */
     rouse_store *store = open_store(place);
-    assert_int_equal(pragma(store, "PRAGMA user_version"), 4);
+    assert_int_equal(pragma(store, "PRAGMA user_version"), 5);
     assert_int_equal(pragma(store, "SELECT count(*) FROM place WHERE thread = '' AND key = 'imports' AND value = 0"),
                      1);
+    rouse_store_close(store);
+}
+
+/* Its entries stay as they are made; what a task is found by afterwards does not depend on when it was made. */
+static void test_version_4_is_brought_up(void **state)
+{
+    const char *place = *state;
+    struct item item = {.live = true, .text = "x"};
+    rouse_error err = {0};
+    make_store(place);
+    run_sql(place, "UPDATE entry SET seq = 3 WHERE entry = 'bg_0'; UPDATE place SET value = 1 WHERE id = 1; DROP INDEX entry_place; "
+                   "CREATE UNIQUE INDEX entry_place ON entry(entry, place); PRAGMA user_version = 4");
+    rouse_store *store = open_store(place);
+    assert_int_equal(pragma(store, "SELECT count(*) FROM entry INDEXED BY entry_place WHERE entry = 'bg_0' AND " SQL_UNTOLD("")), 1);
+    assert_fine(put_item(store, "t", "bg_0", &item, &err), &err);
+    assert_fine(put_item(store, "t", "bg_1", &item, &err), &err);
+    assert_fine(put_item(store, "t", "bg_1", &item, &err), &err);
+    assert_int_equal(pragma(store, "SELECT count(*) FROM entry"), 2);
+    rouse_rows *rows = NULL;
+    assert_fine(rouse_store_list(store, &items_key, &(rouse_query){.thread = "t", .before = "bg_1"}, &rows, &err), &err);
+    assert_int_equal(rouse_rows_count(rows), 1);
+    rouse_rows_free(rows);
     rouse_store_close(store);
 }
 
@@ -685,7 +707,7 @@ static void test_doctor_finds(void **state)
     assert_int_equal(f.worst, 1);
     assert_non_null(strstr(f.text, "chmod 700"));
     assert_non_null(strstr(f.text, "chmod 600"));
-    run_sql(place, "UPDATE place SET value = 0 WHERE id = 1");
+    run_sql(place, "UPDATE entry SET seq = 1 WHERE entry = 'bg_0'; UPDATE place SET value = 0 WHERE id = 1");
     check(place, &f);
     assert_int_equal(f.worst, 2);
     assert_non_null(strstr(f.text, "task 'bg_0' is above the counter"));
@@ -732,6 +754,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(defect_11_nothing_scans, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_version_1_is_brought_up, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_version_3_is_brought_up, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_version_4_is_brought_up, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_doctor_finds_damage, place_set_up, place_tear_down),
     };
