@@ -68,8 +68,7 @@ ROUSE_API int rouse_task_checkpoint(rouse_manager *manager, const char *thread, 
 /* ---- many at once: one transaction each ---- */
 
 /* Starts count tasks of one thread that are not processes and have neither `after` nor `key`. All or none. ret_tasks (may be
- * NULL) has room for count records, Returns rouse_task_free each. At most 1000. As rouse_task_start. ROUSE_ENOMEM with ret_tasks
- * given may come when they have been started already: rouse_task_list_get shows them. */
+ * NULL) has room for count records, Returns rouse_task_free each. At most 1000. As rouse_task_start. */
 ROUSE_API int rouse_task_start_many(rouse_manager *manager, const rouse_task_spec *const *specs, size_t count,
                                     rouse_task **ret_tasks, rouse_error *err);
 typedef struct rouse_ending {

@@ -156,24 +156,36 @@ int rouse_function_register(rouse_manager *manager, const char *name, rouse_func
 
 /* ---- bodies in line ---- */
 
-int runtime_keep(rouse_manager *m, const char *id, const struct body *body, rouse_error *err)
+rouse_call *runtime_call_new(rouse_manager *m, const struct body *body)
 {
-    struct runtime *r = m->runtime;
     rouse_call *call = calloc(1, sizeof *call);
     if (!call)
-        return rouse_fail_memory(err);
+        return NULL;
     call->manager = m;
     call->body = *body;
     call->cancel_fd = -1;
+    return call;
+}
+
+void runtime_put(rouse_manager *m, const char *id, rouse_call *call)
+{
+    struct runtime *r = m->runtime;
     memcpy(call->id, id, strnlen(id, LIMIT_TASK_ID));
     pthread_mutex_lock(&r->lock);
     rouse_call **at = find(r, id);
-    if (*at) {
+    if (*at)
         free(call);
-    } else {
+    else
         *at = call;
-    }
     pthread_mutex_unlock(&r->lock);
+}
+
+static int keep(rouse_manager *m, const char *id, const struct body *body, rouse_error *err)
+{
+    rouse_call *call = runtime_call_new(m, body);
+    if (!call)
+        return rouse_fail_memory(err);
+    runtime_put(m, id, call);
     return 0;
 }
 
@@ -191,16 +203,9 @@ static void put_in_line(struct runtime *r, rouse_call *call)
     wake_locked(r);
 }
 
-int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err)
+void runtime_begin(rouse_manager *m, rouse_task *task)
 {
     struct runtime *r = m->runtime;
-    struct body body;
-    const char *function = task->ext.plan->function;
-    int code = 0;
-    if (function && runtime_find(m, function, &body))
-        code = runtime_keep(m, task->task_id, &body, err);
-    if (code < 0)
-        return code;
     rouse_task *old = NULL;
     pthread_mutex_lock(&r->lock);
     rouse_call *call = *find(r, task->task_id);
@@ -211,7 +216,16 @@ int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err)
     }
     pthread_mutex_unlock(&r->lock);
     rouse_task_free(old);
-    return 0;
+}
+
+int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err)
+{
+    struct body body;
+    const char *function = task->ext.plan->function;
+    int code = function && runtime_find(m, function, &body) ? keep(m, task->task_id, &body, err) : 0;
+    if (code == 0)
+        runtime_begin(m, task);
+    return code;
 }
 
 static void unlink_from_line(struct runtime *r, rouse_call *call)

@@ -17,6 +17,8 @@ struct work {
     char id[LIMIT_TASK_ID + 1];
     rouse_task record;  /* borrows the spec and what is above */
     rouse_task *stored; /* the same, once it has its id; shared with the store */
+    rouse_task *given;  /* over that, for the caller; NULL when nobody asked */
+    rouse_call *call;   /* its body, until it is kept */
 };
 
 struct works { /* that begin in one transaction */
@@ -24,6 +26,7 @@ struct works { /* that begin in one transaction */
     rouse_batch *batch;
     struct work *items;
     size_t count;
+    bool give;
 };
 
 static const char *kind_text(rouse_kind kind)
@@ -77,11 +80,16 @@ static int prepare_work(rouse_manager *m, const rouse_task_spec *spec, struct wo
         code = owner_lock(m, err);
     if (code < 0)
         return code;
+    bool known = spec->function && !w->planned.waits && runtime_find(m, spec->function, &body);
     /* A name that this runtime does not know is another's to run. */
-    if (spec->function && !w->planned.waits && !runtime_find(m, spec->function, &body)) {
+    if (spec->function && !w->planned.waits && !known) {
         w->planned.waits = w->planned.has_agenda = w->planned.needed = true;
         w->planned.plan.attempt = 0;
     }
+    if (spec->run)
+        body = (struct body){.call = spec->run, .userdata = spec->userdata};
+    if ((spec->run || known) && !(w->call = runtime_call_new(m, &body)))
+        return rouse_fail_memory(err);
     fill_record(w, spec, now);
     return 0;
 }
@@ -93,9 +101,11 @@ static int add_works(void *userdata, uint64_t number, rouse_commit *commit, rous
     for (size_t i = 0; i < ws->count; i++) {
         struct work *w = &ws->items[i];
         task_id_of(number + i, w->id);
-        rouse_task_free(w->stored); /* of a commit that began again */
+        rouse_task_free(w->given); /* of a commit that began again */
+        rouse_task_free(w->stored);
         w->stored = rouse_task_copy(&w->record);
-        rouse_task_update *update = w->stored ? task_put_new(w->stored) : NULL;
+        w->given = ws->give && w->stored ? record_over(w->stored) : NULL;
+        rouse_task_update *update = w->stored && (w->given || !ws->give) ? task_put_new(w->stored) : NULL;
         int code = update ? rouse_task_state_add(ws->batch, update, err) : rouse_fail_memory(err);
         if (code == 0)
             code = plan_add(&w->planned, ws->batch, w->id, err);
@@ -117,30 +127,40 @@ static int commit_works(struct works *ws, const char *thread, rouse_error *err)
     return code;
 }
 
-/* From here on the task exists: what goes wrong is told by its record. */
-static int set_going(rouse_manager *m, struct work *w, rouse_error *err)
+/* From here on the task exists, and its start has succeeded: what cannot be done now, a later look at the agenda does. */
+static void set_going(rouse_manager *m, struct work *w)
 {
-    const rouse_task_spec *spec = w->planned.spec;
-    int code = 0;
-    if (spec->run)
-        code = runtime_keep(m, w->id, &(struct body){.call = spec->run, .userdata = spec->userdata}, err);
-    if (code == 0 && !w->planned.waits && (spec->run || spec->function))
-        code = runtime_add(m, w->stored, err);
-    if (code == 0)
-        return plan_settle(&w->planned, err);
-    const struct task_end end = {.status = ROUSE_FAILED, .error = rouse_error_text(code), .ended_by = "runtime"};
-    return task_end(m, spec->thread, &w->record, &end, err);
+    if (w->call)
+        runtime_put(m, w->id, w->call);
+    if (w->call && !w->planned.waits)
+        runtime_begin(m, w->stored);
+    w->call = NULL;
+    if (plan_settle(&w->planned, NULL) < 0)
+        runtime_wake(m);
 }
 
-static int give_record(rouse_manager *m, const struct work *w, rouse_task **ret_task, rouse_error *err)
+/* One that waited may have begun. */
+static rouse_task *give_record(rouse_manager *m, struct work *w)
 {
-    if (w->planned.waits)
-        return task_load(m, w->planned.spec->thread, w->id, ret_task, err);
-    *ret_task = record_over(w->stored);
-    if (!*ret_task)
-        return rouse_fail_memory(err);
-    (*ret_task)->ext.stage = "running";
-    return 0;
+    rouse_task *now, *given = w->given;
+    w->given = NULL;
+    if (w->planned.waits && task_load(m, w->planned.spec->thread, w->id, &now, NULL) == 0) {
+        rouse_task_free(given);
+        return now;
+    }
+    if (!w->planned.waits)
+        given->ext.stage = "running";
+    return given;
+}
+
+static void works_done(struct works *ws)
+{
+    for (size_t i = 0; i < ws->count; i++) {
+        rouse_task_free(ws->items[i].given);
+        rouse_task_free(ws->items[i].stored);
+        free(ws->items[i].call);
+        plan_done(&ws->items[i].planned);
+    }
 }
 
 static int start_works(struct works *ws, const rouse_task_spec *const *specs, rouse_task **ret_tasks, rouse_error *err)
@@ -148,26 +168,18 @@ static int start_works(struct works *ws, const rouse_task_spec *const *specs, ro
     rouse_manager *m = ws->manager;
     uint64_t now = manager_now(m);
     int code = 0;
-    size_t n = ws->count, given = 0;
+    size_t n = ws->count;
+    ws->give = ret_tasks != NULL;
     for (ws->count = 0; code == 0 && ws->count < n; ws->count++)
         code = prepare_work(m, specs[ws->count], &ws->items[ws->count], now, err);
     if (code == 0)
         code = commit_works(ws, specs[0]->thread, err);
     for (size_t i = 0; code == 0 && i < n; i++) {
-        code = set_going(m, &ws->items[i], err);
-        if (code >= 0 && ret_tasks)
-            code = give_record(m, &ws->items[i], &ret_tasks[i], err);
-        given += code >= 0 && ret_tasks;
-        code = code > 0 ? 0 : code;
+        set_going(m, &ws->items[i]);
+        if (ret_tasks)
+            ret_tasks[i] = give_record(m, &ws->items[i]);
     }
-    while (code < 0 && given > 0) {
-        rouse_task_free(ret_tasks[--given]);
-        ret_tasks[given] = NULL;
-    }
-    for (size_t i = 0; i < ws->count; i++) {
-        rouse_task_free(ws->items[i].stored);
-        plan_done(&ws->items[i].planned);
-    }
+    works_done(ws);
     return code;
 }
 

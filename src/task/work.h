@@ -73,8 +73,12 @@ void runtime_free(rouse_manager *m);
 bool runtime_find(rouse_manager *m, const char *function, struct body *fill);
 /* A task of this runtime that has begun: its body is put in line. A body that is not known leaves the task parked. */
 int runtime_add(rouse_manager *m, rouse_task *task, rouse_error *err);
-/* Keeps the body of a task that has not begun, or could be begun again. */
-int runtime_keep(rouse_manager *m, const char *id, const struct body *body, rouse_error *err);
+/* What is to be called for a task, made before there is the task: free, or runtime_put. NULL when out of memory. */
+rouse_call *runtime_call_new(rouse_manager *m, const struct body *body);
+/* Keeps it (Takes) for a task that begins, has not begun, or could be begun again. */
+void runtime_put(rouse_manager *m, const char *id, rouse_call *call);
+/* The task has begun: what is kept for it is put in line. */
+void runtime_begin(rouse_manager *m, rouse_task *task);
 bool runtime_keeps(rouse_manager *m, const char *id);
 /* The task has ended: its body, if there is one, is told and forgotten. */
 void runtime_end(rouse_manager *m, const char *id);
