@@ -16,13 +16,14 @@ import tempfile
 import time
 
 # Which programs there are, and their share of the time. Two run at once.
-SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'faults': 0.0}
+SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'steps': 0.5, 'faults': 0.0}
 AT_ONCE = 2
 
 
 def start(build, name, seconds, seed, scratch):
     environment = {**os.environ, 'TORTURE_SECONDS': str(seconds), 'TORTURE_SEED': str(seed), 'CMOCKA_MESSAGE_OUTPUT': 'TAP',
                    'MEMBER': str(build / 'tests/torture/torture_member'), 'HAND': str(build / 'tests/torture/torture_hand'),
+                   'DOOMED': str(build / 'tests/torture/torture_doomed'), 'ROUSE_TEST_STOPPER': str(build / 'tests/proc/stopper'),
                    'ROUSE_SHIM': str(build / 'rouse-shim'), 'ROUSE_PROGRAM': str(build / 'rouse'), 'TMPDIR': scratch}
     environment.pop('ROUSE_TEST_SEED', None)
     command = [build / f'tests/torture/test_torture_{name}']
