@@ -82,6 +82,7 @@ int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err)
         {SHIM_SAY_WAITING, PROC_NEWS_WAITING},
         {SHIM_SAY_RESUMED, PROC_NEWS_RESUMED},
         {SHIM_SAY_ROOM, PROC_NEWS_ROOM},
+        {SHIM_SAY_LATE, PROC_NEWS_LATE},
         {SHIM_SAY_BUSY, PROC_NEWS_HANGUP},
     };
     for (;;) {

@@ -134,6 +134,7 @@ enum proc_news {
     PROC_NEWS_WAITING, /* the command waits for input */
     PROC_NEWS_RESUMED, /* it no longer does */
     PROC_NEWS_ROOM,    /* to one whose proc_write was not taken whole: try again */
+    PROC_NEWS_LATE,    /* to one whose proc_cancel came behind another's, which is the one that counts */
 };
 /* Reads what came, never blocks; poll fd for POLLIN first. HANGUP: the supervisor is gone, probe. */
 int proc_read_news(int fd, enum proc_news *ret_news, rouse_error *err);

@@ -40,6 +40,7 @@ enum {
 #define SHIM_SAY_STUCK "stuck"
 #define SHIM_SAY_WAITING "waiting"
 #define SHIM_SAY_RESUMED "resumed"
+#define SHIM_SAY_LATE "late"         /* to who asks to cancel what another's cancel is ending already */
 #define SHIM_SAY_TOOK "took "        /* + how many bytes of a write; 0 also answers an end and a resize */
 #define SHIM_SAY_ROOM "room"         /* to whom less than all was taken */
 #define SHIM_SAY_NO_INPUT "no-input" /* there is no stdin to write to, or no terminal */

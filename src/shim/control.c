@@ -19,7 +19,8 @@ static void take_cancel(struct shim *s, struct listener *l, const char *at)
     if (errno != 0)
         return;
     l->wants |= WANTS_END;
-    ending_cancel(s, by, at + reason + (at[reason] == ' '), signal, grace_ms);
+    if (!ending_cancel(s, by, at + reason + (at[reason] == ' '), signal, grace_ms))
+        listener_tell(l, SHIM_SAY_LATE);
     if (s->ending.told_stuck)
         listener_tell(l, SHIM_SAY_STUCK);
 }

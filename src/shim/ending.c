@@ -55,12 +55,14 @@ void ending_ask(struct shim *s, const char *by, const char *reason, int signal, 
     tree_signal(s->proc, s->leader, signal, &s->exit.killed);
 }
 
-void ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
+bool ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms)
 {
+    bool late = s->exit.cancelled;
     reap(s); /* a command that has ended by now ended by itself */
     if (s->ending.phase == PHASE_RUNNING && is_on(s))
         s->exit.cancelled = true;
     ending_ask(s, by, reason, signal, grace_ms);
+    return !late;
 }
 
 /* Nobody but other tasks' supervisors. Looks twice, since one look can miss a process that changes its parent. */

@@ -104,7 +104,8 @@ void control_serve(struct shim *s, struct listener *l);
 
 /* ending.c */
 void ending_ask(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms);
-void ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms);
+/* False when another cancel came first, which is the one that is recorded. */
+bool ending_cancel(struct shim *s, const char *by, const char *reason, int signal, uint64_t grace_ms);
 void ending_step(struct shim *s);
 /* When ending_step has something to do without anything having happened, or SHIM_NEVER. */
 uint64_t ending_next(const struct shim *s);

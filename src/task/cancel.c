@@ -45,8 +45,8 @@ int task_connect(rouse_manager *m, const rouse_task *task, bool watch, int *ret_
     return rouse_fail(err, ROUSE_EREMOTE, "the supervisor of '%s' does not answer; try again, or see: rouse doctor", task->task_id);
 }
 
-/* Sleeps until the supervisor says how it went: 1 ended, 0 it hung up. */
-static int await_end(rouse_manager *m, const rouse_task *task, int fd, uint64_t grace_ms, rouse_error *err)
+/* Sleeps until the supervisor says how it went: 1 ended, 0 it hung up. *late is set when somebody else's cancel ends it. */
+static int await_end(rouse_manager *m, const rouse_task *task, int fd, uint64_t grace_ms, bool *late, rouse_error *err)
 {
     uint64_t deadline = mono(m) + grace_ms + PATIENCE_MS;
     for (;;) {
@@ -59,6 +59,7 @@ static int await_end(rouse_manager *m, const rouse_task *task, int fd, uint64_t 
         uint64_t now = mono(m);
         if (news == PROC_NEWS_STUCK || now >= deadline)
             return rouse_fail(err, ROUSE_EREMOTE, "'%s' cannot be ended: a process of it does not go; it is still watched", task->task_id);
+        *late = *late || news == PROC_NEWS_LATE;
         if (news != PROC_NEWS_NONE)
             continue;
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -73,7 +74,7 @@ static int await_end(rouse_manager *m, const rouse_task *task, int fd, uint64_t 
 static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_cancel *o, rouse_error *err)
 {
     FD_AUTO int fd = -1;
-    bool over = false;
+    bool over = false, late = false;
     if (!task_is_process(task) || record_is_waiting(&task->ext))
         return work_cancel(m, task->owner_thread_id, task, o, err);
     uint64_t grace = o->has_grace ? o->grace_ms : LIMIT_GRACE_MS;
@@ -87,7 +88,7 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
             break;
         proc_cancel(fd, o->signal ? o->signal : SIGTERM, grace, m->asker, o->reason ? o->reason : "", NULL);
         asked = true;
-        code = await_end(m, task, fd, grace, err);
+        code = await_end(m, task, fd, grace, &late, err);
     }
     if (code < 0)
         return code;
@@ -100,7 +101,7 @@ static int cancel_one(rouse_manager *m, const rouse_task *task, const rouse_canc
     code = task_load(m, NULL, task->task_id, &end, err);
     if (code < 0)
         return code;
-    bool cancelled = end->status == ROUSE_CANCELLED && asked;
+    bool cancelled = end->status == ROUSE_CANCELLED && asked && !late;
     rouse_task_free(end);
     return cancelled;
 }

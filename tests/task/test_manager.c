@@ -478,6 +478,46 @@ static void test_view_is_escaped_and_bounded(void **state)
     free(text);
 }
 
+struct canceller {
+    pthread_t thread;
+    rouse_manager *manager;
+    size_t count;
+    int code;
+};
+
+static void *cancel_slowly(void *data)
+{
+    struct canceller *c = data;
+    c->code = rouse_task_cancel(c->manager, "it", &(rouse_cancel){.thread = "t", .has_grace = true, .grace_ms = 300}, &c->count, NULL);
+    return NULL;
+}
+
+/* It is deaf to TERM, so that all of them ask before it ends. */
+static void test_one_of_several_cancels_counts(void **state)
+{
+    struct scene *s = *state;
+    struct canceller all[4] = {0};
+    size_t count = 0;
+    char *fifo = scene_fifo(s, "up");
+    char line[512], heard[8];
+    snprintf(line, sizeof line, "trap '' TERM; echo up > %s; while :; do sleep 600; done", fifo);
+    rouse_task *task = scene_start(s, "it", line);
+    scene_hear(fifo, heard, sizeof heard);
+    for (size_t i = 0; i < 4; i++) {
+        all[i].manager = s->manager;
+        assert_int_equal(pthread_create(&all[i].thread, NULL, cancel_slowly, &all[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(all[i].thread, NULL);
+        assert_int_equal(all[i].code, 0);
+        count += all[i].count;
+    }
+    assert_int_equal(count, 1);
+    rouse_task_free(scene_check_ended(s, task->task_id, ROUSE_CANCELLED));
+    rouse_task_free(task);
+    free(fifo);
+}
+
 #define SCENE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -497,6 +537,7 @@ int main(void)
         SCENE_TEST(test_imported_ids_lead_nowhere),
         SCENE_TEST(test_cancel),
         SCENE_TEST(test_cancel_tree),
+        SCENE_TEST(test_one_of_several_cancels_counts),
         SCENE_TEST(test_view_is_escaped_and_bounded),
     };
     return check_run(tests, NULL, NULL);
