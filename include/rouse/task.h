@@ -389,8 +389,8 @@ ROUSE_API int rouse_task_write(rouse_manager *manager, const char *thread, const
 ROUSE_API int rouse_task_resize(rouse_manager *manager, const char *task_id, unsigned rows, unsigned columns, rouse_error *err);
 
 /* A wait that calls back. Tens of thousands of them cost nothing while nothing happens, and are woken for what they wait for
- * only; for progress, each commit to the store has their records read. A manager listens to as many supervisors as half of its RLIMIT_NOFILE allows; beyond that the death of a supervisor
- * itself, and readiness, are not noticed at once. */
+ * only; for progress, each commit to the store has their records read. A manager listens to as many supervisors as half of its
+ * RLIMIT_NOFILE allows; beyond that the death of a supervisor itself, and readiness, are not noticed at once. */
 typedef struct rouse_waiting rouse_waiting;
 /* code: 0, ROUSE_ETIMEOUT, ROUSE_ENOTFOUND (it was forgotten meanwhile) or ROUSE_ENOMEM. list: as that of rouse_task_wait,
  * Borrowed for the call, NULL when out of memory. Called once, by rouse_manager_dispatch (rouse/work.h) on its thread with no lock

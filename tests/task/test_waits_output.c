@@ -159,7 +159,8 @@ static void test_silence(void **state)
     const char *id = "it";
     rouse_task *task = scene_start(s, id, "i=0; while [ $i -lt 20 ]; do echo $i; sleep 0.01; i=$((i+1)); done; exec sleep 600");
     begin(s, (rouse_wait){.ids = &id, .count = 1, .until = ROUSE_UNTIL_IDLE, .idle_ms = 100}, &idle);
-    begin(s, (rouse_wait){.ids = &id, .count = 1, .until = ROUSE_UNTIL_IDLE, .idle_ms = 600000, .has_timeout = true, .timeout_ms = 30}, &late);
+    begin(s, (rouse_wait){.ids = &id, .count = 1, .until = ROUSE_UNTIL_IDLE, .idle_ms = 600000, .has_timeout = true, .timeout_ms = 30},
+          &late);
     loop(s, &late.calls, 1);
     assert_int_equal(late.code, ROUSE_ETIMEOUT);
     loop(s, &idle.calls, 1);
