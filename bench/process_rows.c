@@ -17,15 +17,21 @@
 static char *const no_environment[] = {NULL};
 
 /* Supervisors are nobody's children: they fall to this process, which so learns what CPU time they took. */
-static rouse_manager *open_manager(rouse_store **ret_store)
+static rouse_manager *open_with_spares(unsigned spares, rouse_store **ret_store)
 {
     rouse_manager *manager = NULL;
     rouse_error err = {0};
     rouse_store_options options = {0};
+    rouse_manager_options how = {.spare_supervisors = spares};
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     bench_check(rouse_store_open(bench_word("where", NULL), &options, ret_store, &err), "open", &err);
-    bench_check(rouse_manager_new(*ret_store, NULL, &manager, &err), "manager", &err);
+    bench_check(rouse_manager_new(*ret_store, &how, &manager, &err), "manager", &err);
     return manager;
+}
+
+static rouse_manager *open_manager(rouse_store **ret_store)
+{
+    return open_with_spares(0, ret_store);
 }
 
 static void close_manager(rouse_manager *manager, rouse_store *store)
@@ -106,13 +112,14 @@ void cmd_tasks(void)
     size_t n = (size_t)bench_number("n", 100), slots = slots_wanted();
     const char *const argv[] = {bench_word("command", NULL), NULL};
     rouse_store *store = NULL;
-    rouse_manager *manager = open_manager(&store);
+    rouse_manager *manager = open_with_spares((unsigned)bench_number("spares", 0), &store);
     double from = bench_seconds(), cpu = bench_cpu();
     run_tasks(manager, argv, n, slots);
     double took = bench_seconds() - from;
+    rouse_manager_free(manager); /* supervisors that stayed go, and are counted */
     reap_children();
     say_costs(took, bench_cpu() - cpu, n);
-    close_manager(manager, store);
+    rouse_store_close(store);
 }
 
 void cmd_bare_spawn(void)

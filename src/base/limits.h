@@ -78,6 +78,10 @@
 #define LIMIT_GRACE_LEFTOVER_MS 500     /* the same for what a command leaves behind when it ends by itself */
 #define LIMIT_STUCK_MS 10000            /* after KILL, before a tree is reported as stuck */
 #define LIMIT_HEARD_MS 100             /* from its start a task's end waits so long for somebody to listen */
+#define LIMIT_SPARES 16                 /* supervisors that stay for the next starts of one manager */
+#define LIMIT_NEXT (64u << 10)            /* words and environment that one of them is given; more starts a new one */
+#define LIMIT_NEXT_WORDS 1024             /* how many these are */
+#define LIMIT_FREE_MS 5                   /* one that was asked to stay and is not free by then is passed over */
 #define LIMIT_TAKEN_MS 2000             /* a supervisor holds an ending back for a runtime that listens */
 #define LIMIT_START_MS 60000            /* for a supervisor to come up */
 #define LIMIT_SWEEP_MS 10000            /* for the survivors of a dead supervisor to end */

@@ -99,7 +99,7 @@ static void name_sub_agent(struct session *s)
 static int open_session(struct session *s, rouse_error *err)
 {
     int code = signals_open(true, &s->signals, err);
-    const rouse_manager_options how = {.asker = "agent", .interrupted = is_interrupted, .userdata = s};
+    const rouse_manager_options how = {.asker = "agent", .interrupted = is_interrupted, .userdata = s, .spare_supervisors = 4};
     if (code == 0)
         code = rouse_model_open(s->model_name, NULL, &s->model, err);
     if (code == 0)

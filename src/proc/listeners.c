@@ -36,6 +36,15 @@ void listener_drop(struct listener *l)
     *l = (struct listener){.fd = -1};
 }
 
+void listeners_close(struct listeners *all)
+{
+    for (int i = 0; i < all->places; i++) {
+        if (all->at[i].fd >= 0)
+            listener_drop(&all->at[i]);
+    }
+    close(all->ctl);
+}
+
 static bool say(int fd, const char *message)
 {
     return send(fd, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;

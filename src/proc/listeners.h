@@ -23,6 +23,7 @@ struct listeners {
 
 /* 0 or errno. */
 int listeners_open(struct listeners *all, int dir);
+void listeners_close(struct listeners *all);
 void listeners_accept(struct listeners *all);
 void listener_drop(struct listener *l);
 void listener_tell(struct listener *l, const char *message);

@@ -35,3 +35,11 @@ bool match_last(struct match *m)
 {
     return m->on && m->len > 0 && try_line(m);
 }
+
+void match_close(struct match *m)
+{
+    if (m->on)
+        regfree(&m->pattern);
+    m->on = false;
+    m->len = 0;
+}

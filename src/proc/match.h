@@ -21,5 +21,6 @@ int match_open(struct match *m, const char *pattern);
 /* True when a line ended in bytes that matches. */
 bool match_feed(struct match *m, const char *bytes, size_t len);
 bool match_last(struct match *m);
+void match_close(struct match *m);
 
 #endif

@@ -58,6 +58,9 @@ struct proc_start {
     int nice;                      /* added to the caller's, -20 to 19 */
     uint64_t head_bytes, tail_bytes; /* output kept from the beginning and from the end; 0: LIMIT_OUTPUT_HEAD, _TAIL */
     const struct proc_sandbox *sandbox; /* or NULL. ROUSE_ENOTFOUND when bwrap is not installed */
+    /* NULL: the supervisor goes with its task. Else Fills the line to it, and Takes what was there: -1, or the line to a free
+     * supervisor, which is given the task. -1 after a failure, and when it is not there any more. */
+    int *line;
 };
 
 /* Makes parent/<id>, opens and locks its lock. *ret_dir and *ret_lock Returns fds (close). Closing the lock without a
@@ -70,6 +73,15 @@ int proc_renew(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_er
  * not (then *ret_command is 0). On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM,
  * ROUSE_EINVAL, ROUSE_ENOTFOUND. */
 int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err);
+/* ---- supervisors that stay ----
+ * A start costs two programs, the supervisor and the command; one whose supervisor has stayed costs one. It has the limits, the
+ * priority, the credentials and the umask that the starter had when it started it; the working directory is as of each start. It
+ * goes when its line is closed, however that happens. */
+/* The ending of its task is in the store: it may take another. False when it is gone. */
+bool proc_stay(int line);
+/* 1: it waits for the next task. 0: not yet, nor within patience_ms. -1: it is gone. */
+int proc_is_free(int line, int patience_ms);
+
 /* ROUSE_EINVAL with the reason when pattern is no POSIX extended regular expression. proc_start checks it as well. */
 int proc_check_pattern(const char *pattern, rouse_error *err);
 /* Removes parent/<id> and what is in it. */

@@ -12,7 +12,7 @@
 enum {
     SHIM_FD_DIR = 3, /* the task's directory */
     SHIM_FD_LOCK,    /* its lock, held */
-    SHIM_FD_REPORT,  /* a pipe to the starter: one line, below */
+    SHIM_FD_REPORT,  /* to the starter: one line, below. A pipe; with --stay a SOCK_SEQPACKET socket, the line */
     SHIM_FD_OWNER,   /* with --session: a pidfd of the starter */
     SHIM_FD_END
 };
@@ -21,6 +21,12 @@ enum {
 #define SHIM_STARTED "started "   /* + the command's pid */
 #define SHIM_RECORDED "recorded " /* + errno: the command could not be executed; the exit record says so */
 #define SHIM_FAILED "failed "     /* + errno; nothing was started, nothing recorded */
+
+/* With --stay the report goes on as a line between starter and supervisor, which outlives the task. */
+#define SHIM_ASK_STAY "stay"  /* the ending is in the store; once all is cleared away, wait for the next task */
+#define SHIM_SAY_FREE "free"  /* it waits for one: the lock and the directory of the last one are let go */
+#define SHIM_ASK_NEXT "next " /* + how many words, how many variables; NUL; each with its NUL. With it come descriptors: */
+enum { SHIM_NEXT_DIR, SHIM_NEXT_LOCK, SHIM_NEXT_CWD, SHIM_NEXT_OWNER /* with --session */, SHIM_NEXT_FDS };
 
 /* Files in the task's directory. */
 #define SHIM_LOCK "lock"

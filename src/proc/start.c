@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "proc/line.h"
 #include "proc/proc.h"
 #include "proc/protocol.h"
 #include "proc/record.h"
@@ -92,6 +94,7 @@ static int make_words(struct launch *l, const struct proc_start *s)
         .session = s->session,
         .wait_tree = s->wait_tree,
         .durable = s->durable,
+        .stay = s->line != NULL,
         .reaper = s->reaper && s->reaper[0] ? s->reaper : NULL,
         .command = s->sandbox ? l->wrapped : s->argv,
     };
@@ -177,10 +180,10 @@ static int lift(int fd)
     return fcntl(fd, F_DUPFD_CLOEXEC, SHIM_FD_END);
 }
 
-static int open_descriptors(struct launch *l, int dir, int lock, bool session)
+static int open_descriptors(struct launch *l, int dir, int lock, bool session, bool keep)
 {
     int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0)
+    if ((keep ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) : pipe2(report, O_CLOEXEC)) < 0)
         return -1;
     l->report_in = report[0];
     l->report_out = lift(report[1]);
@@ -316,36 +319,65 @@ static int check(const struct proc_start *s, rouse_error *err)
     return s->ready_when ? proc_check_pattern(s->ready_when, err) : 0;
 }
 
+/* ---- both ways ---- */
+
+static int prepare(struct launch *l, const struct proc_start *s, rouse_error *err)
+{
+    int code = check(s, err);
+    if (code < 0)
+        return code;
+    bool found = find_program(s->sandbox ? "bwrap" : s->argv[0], s->env, s->sandbox ? NULL : s->cwd, l->program);
+    if (s->sandbox && !found)
+        return rouse_fail(err, ROUSE_ENOTFOUND,
+                          "no sandbox without bwrap, which is not in the PATH; install the package bubblewrap, or do without");
+    l->wrapped = s->sandbox ? wrap_command(s) : NULL;
+    if ((s->sandbox && !l->wrapped) || make_words(l, s) < 0 || make_environment(l, s) < 0)
+        return rouse_fail_memory(err);
+    return 0;
+}
+
+/* True when the free supervisor at the other end of the line has the task. */
+static bool give(struct launch *l, int dir, int lock, const struct proc_start *s)
+{
+    if (!s->line || *s->line < 0)
+        return false;
+    FD_AUTO int line = *s->line;
+    FD_AUTO int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    FD_AUTO int self = s->session ? pidfd_open(getpid(), 0) : -1;
+    *s->line = -1;
+    if (cwd < 0 || (s->session && self < 0) || !line_give(line, l->argv, l->env, (const int[]){dir, lock, cwd, self}))
+        return false;
+    l->report_in = line;
+    line = -1;
+    return true;
+}
+
+static int start_new(struct launch *l, int dir, int lock, const struct proc_start *s, pid_t *ret_child, rouse_error *err)
+{
+    if (open_descriptors(l, dir, lock, s->session, s->line) < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "no descriptors for the supervisor of '%s'", s->id);
+    int e = spawn(l, s->shim, ret_child);
+    fd_close(&l->report_out);
+    return e == 0 ? 0 : rouse_fail_errno(err, e == ENOMEM ? ROUSE_ENOMEM : ROUSE_EIO, e, "cannot start the supervisor '%s'", s->shim);
+}
+
 int proc_start(int dir, int lock, const struct proc_start *start, pid_t *ret_command, rouse_error *err)
 {
     struct launch l = {.dir = -1, .lock = -1, .report_in = -1, .report_out = -1, .owner = -1};
     pid_t child = -1;
-    int code = check(start, err);
-    if (code < 0)
-        return code;
-    bool found = find_program(start->sandbox ? "bwrap" : start->argv[0], start->env, start->sandbox ? NULL : start->cwd, l.program);
-    if (start->sandbox && !found)
-        return rouse_fail(err, ROUSE_ENOTFOUND,
-                          "no sandbox without bwrap, which is not in the PATH; install the package bubblewrap, or do without");
-    l.wrapped = start->sandbox ? wrap_command(start) : NULL;
-    if ((start->sandbox && !l.wrapped) || make_words(&l, start) < 0 || make_environment(&l, start) < 0) {
-        launch_done(&l);
-        return rouse_fail_memory(err);
-    }
-    if (open_descriptors(&l, dir, lock, start->session) < 0) {
-        code = rouse_fail_errno(err, ROUSE_EIO, errno, "no descriptors for the supervisor of '%s'", start->id);
-    } else {
-        int e = spawn(&l, start->shim, &child);
-        if (e)
-            code = rouse_fail_errno(err, e == ENOMEM ? ROUSE_ENOMEM : ROUSE_EIO, e, "cannot start the supervisor '%s'",
-                                    start->shim);
-    }
-    fd_close(&l.report_out);
-    if (code == 0) {
+    int code = prepare(&l, start, err);
+    if (code == 0 && !give(&l, dir, lock, start))
+        code = start_new(&l, dir, lock, start, &child, err);
+    if (code == 0)
         code = await(&l, start, dir, ret_command, err);
-        /* Only the first stage, which has ended or is about to; the supervisor itself is nobody's child. */
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            continue;
+    /* Only the first stage, which has ended or is about to; the supervisor itself is nobody's child. */
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    if (start->line)
+        fd_close(start->line);
+    if (start->line && code == 0) {
+        *start->line = l.report_in;
+        l.report_in = -1;
     }
     launch_done(&l);
     return code;

@@ -49,6 +49,13 @@ bool tree_forget(pid_t pid)
     return was;
 }
 
+void tree_forget_all(void)
+{
+    if (any_signalled)
+        memset(signalled, 0, sizeof signalled);
+    any_signalled = false;
+}
+
 /* False when pid could not be looked at though it is there, as when descriptors run out. stat is "" when it has gone. */
 static bool read_stat(int proc, const char *pid, char *stat, size_t size)
 {

@@ -14,6 +14,8 @@ bool tree_signal(int proc, pid_t leader, int signal, uint64_t *killed);
 bool tree_is_there(int proc);
 /* Of a process that was reaped: had it been counted? Its pid may be given out again. */
 bool tree_forget(pid_t pid);
+/* All of them have gone. */
+void tree_forget_all(void);
 /* The first process of the tree, of this group unless it is 0, for which holds says so. False when there is none. */
 bool tree_any(int proc, pid_t group, bool (*holds)(pid_t pid, void *userdata), void *userdata);
 

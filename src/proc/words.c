@@ -34,6 +34,7 @@ static const struct option {
     {"--session", FLAG, offsetof(struct words, session)},
     {"--wait-tree", FLAG, offsetof(struct words, wait_tree)},
     {"--durable", FLAG, offsetof(struct words, durable)},
+    {"--stay", FLAG, offsetof(struct words, stay)},
 };
 
 /* ---- reading ---- */

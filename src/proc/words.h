@@ -15,7 +15,7 @@ struct words { /* NULL, 0 and false: not asked for. All is borrowed */
     const char *input; /* pipe or tty */
     const char *umask, *nice;
     uint64_t timeout_ms, idle_timeout_ms, grace_ms, rows, columns, cpu_seconds, memory_bytes, files, head, tail;
-    bool session, wait_tree, durable;
+    bool session, wait_tree, durable, stay;
     const char *const *reaper, *const *command; /* NULL-terminated */
 };
 

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <time.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
+#include "proc/feed.h"
 #include "proc/record.h"
+#include "proc/tree.h"
 #include "proc/signals.h"
+#include "proc/starter.h"
 #include "shim/shim.h"
 
 uint64_t shim_now_ms(void)
@@ -44,33 +46,10 @@ void shim_point(const struct shim *s, const char *point)
 
 /* ---- becoming a supervisor ---- */
 
-static void report(const char *word, uint64_t number)
-{
-    dprintf(SHIM_FD_REPORT, "%s%llu\n", word, (unsigned long long)number);
-    close(SHIM_FD_REPORT);
-}
-
 static _Noreturn void fail(int errnum)
 {
-    report(SHIM_FAILED, (uint64_t)errnum);
+    starter_tell(SHIM_FAILED, (uint64_t)errnum);
     _exit(1);
-}
-
-static _Noreturn void refuse(void)
-{
-    dprintf(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
-    _exit(2);
-}
-
-static void close_what_is_not_ours(struct shim *s)
-{
-    int first_free = s->asked.session ? SHIM_FD_END : SHIM_FD_OWNER;
-    for (int fd = SHIM_FD_DIR; fd < first_free; fd++) {
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            refuse();
-    }
-    syscall(SYS_close_range, (unsigned)first_free, ~0u, 0);
-    s->owner = s->asked.session ? SHIM_FD_OWNER : -1;
 }
 
 static void become_supervisor(struct shim *s)
@@ -79,19 +58,27 @@ static void become_supervisor(struct shim *s)
     s->signals = signals_block();
     s->umask = umask(077);
     s->proc = openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    s->input.fd = s->input.terminal = -1;
     if (s->signals < 0 || s->proc < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         fail(errno);
+}
+
+static void prepare(struct shim *s)
+{
+    s->input.fd = s->input.terminal = -1;
     int errnum = output_open(s);
     errnum = errnum ? errnum : record_reserve(SHIM_FD_LOCK);
     errnum = errnum ? errnum : listeners_open(&s->listeners, SHIM_FD_DIR);
     if (errnum != 0)
         fail(errnum);
+    s->exit.started_at_ms = s->exit.ended_at_ms = record_clock_ms();
+    s->begun = s->last_output = shim_now_ms();
+    uint64_t most = SHIM_NEVER - s->begun, timeout = s->asked.timeout_ms;
+    s->deadline = timeout > 0 && timeout < most ? s->begun + timeout : SHIM_NEVER;
 }
 
 /* ---- the loop ---- */
 
-enum { ON_SIGNALS, ON_OUTPUT, ON_INPUT, ON_OWNER, ON_CTL, ON_LISTENERS };
+enum { ON_SIGNALS, ON_OUTPUT, ON_INPUT, ON_OWNER, ON_LINE, ON_CTL, ON_LISTENERS };
 
 static int sleep_time(uint64_t until)
 {
@@ -110,6 +97,7 @@ static void turn(struct shim *s, uint64_t until)
     p[ON_OUTPUT] = (struct pollfd){.fd = s->output.pipe, .events = POLLIN};
     p[ON_INPUT] = (struct pollfd){.fd = input_has_more(s) ? s->input.fd : -1, .events = POLLOUT};
     p[ON_OWNER] = (struct pollfd){.fd = s->owner, .events = POLLIN};
+    p[ON_LINE] = (struct pollfd){.fd = starter_line(), .events = POLLIN};
     p[ON_CTL] = (struct pollfd){.fd = s->listeners.ctl, .events = POLLIN};
     for (int i = 0; i < s->listeners.places; i++) /* poll refuses more entries than there may be descriptors */
         p[count++] = (struct pollfd){.fd = s->listeners.at[i].fd, .events = POLLIN};
@@ -132,6 +120,8 @@ static void turn(struct shim *s, uint64_t until)
         s->owner = -1;
         ending_ask(s, "parent", "", SIGTERM, s->asked.grace_ms);
     }
+    if (p[ON_LINE].revents && starter_asks_to_stay() && s->ending.phase == PHASE_GONE)
+        s->taken = s->stays = true;
 }
 
 static void supervise(struct shim *s)
@@ -206,27 +196,16 @@ static void hand_over(struct shim *s)
         exec_reaper(s);
 }
 
-static void start_clocks(struct shim *s)
+static void see_through(struct shim *s)
 {
-    s->exit.started_at_ms = s->exit.ended_at_ms = record_clock_ms();
-    s->begun = s->last_output = shim_now_ms();
-    uint64_t most = SHIM_NEVER - s->begun, timeout = s->asked.timeout_ms;
-    s->deadline = timeout > 0 && timeout < most ? s->begun + timeout : SHIM_NEVER;
-}
-
-static int run(void *userdata)
-{
-    struct shim *s = userdata;
-    shim_point(s, "detached");
-    become_supervisor(s);
-    start_clocks(s);
+    prepare(s);
     shim_point(s, "before-command");
     s->exit.exec_errno = command_start(s);
     if (s->exit.exec_errno < 0)
         fail(-s->exit.exec_errno);
     shim_point(s, "command-started");
     if (s->exit.exec_errno == 0) {
-        report(SHIM_STARTED, (uint64_t)s->leader);
+        starter_tell(SHIM_STARTED, (uint64_t)s->leader);
         shim_point(s, "reported");
         supervise(s);
     } else {
@@ -238,31 +217,51 @@ static int run(void *userdata)
     if (write_record(s) != 0)
         _exit(1);
     if (s->exit.exec_errno != 0)
-        report(SHIM_RECORDED, (uint64_t)s->exit.exec_errno);
+        starter_tell(SHIM_RECORDED, (uint64_t)s->exit.exec_errno);
     hand_over(s);
-    _exit(0);
 }
 
-/* The starter waits for its own child, so that none stays behind as a zombie, and the supervisor belongs to nobody. The
- * second process takes the first one's memory over instead of copying it, and needs only a stack of its own. */
-static _Noreturn void leave_starter(struct shim *s)
+/* Everything of the last task is let go; its starter may have another. */
+static bool take_next(struct shim *s)
 {
-    static char stack[256 << 10] __attribute__((aligned(16)));
-    if (clone(run, stack + sizeof stack, CLONE_VM | SIGCHLD, s) < 0)
-        fail(errno);
+    listeners_close(&s->listeners);
+    close(s->input.fd);
+    close(s->owner);
+    feed_drop();
+    tree_forget_all();
+    *s = (struct shim){.proc = s->proc, .signals = s->signals, .umask = s->umask};
+    return starter_next(&s->asked, &s->owner);
+}
+
+/* With a child left, which is another task's supervisor, it goes as any other does: the child is its new parent's to wait for. */
+static int run(void *userdata)
+{
+    struct shim *s = userdata;
+    shim_point(s, "detached");
+    become_supervisor(s);
+    do
+        see_through(s);
+    while (s->stays && s->ending.childless && take_next(s));
     _exit(0);
 }
 
 int main(int argc, char **argv)
 {
     static struct shim shim;
+    static char stack[256 << 10] __attribute__((aligned(16)));
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         dprintf(STDOUT_FILENO, "rouse-shim " ROUSE_VERSION "\n");
         return 0;
     }
-    if (!words_read(&shim.asked, argc, argv))
-        refuse();
-    close_what_is_not_ours(&shim);
+    starter_find(argv);
+    if (!words_read(&shim.asked, argc, argv) || !starter_take(&shim.asked, &shim.owner)) {
+        dprintf(STDERR_FILENO, "rouse-shim: is started by rouse, not by hand\n");
+        return 2;
+    }
     shim_point(&shim, "spawned");
-    leave_starter(&shim);
+    /* The starter waits for its own child, so that none stays behind as a zombie, and the supervisor belongs to nobody. The
+     * second process takes the first one's memory over instead of copying it, and needs only a stack of its own. */
+    if (clone(run, stack + sizeof stack, CLONE_VM | SIGCHLD, &shim) < 0)
+        fail(errno);
+    _exit(0);
 }

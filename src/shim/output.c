@@ -83,6 +83,7 @@ void output_finish(struct shim *s)
     }
     if (match_last(&match))
         become_ready(s);
+    match_close(&match);
     pieces_close(&o->pieces);
     if (o->pipe >= 0)
         close_output(s);

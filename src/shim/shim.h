@@ -1,7 +1,7 @@
 /* rouse-shim: the supervisor of one task. One process, one thread, one struct, no memory from the heap once it runs (only
  * the C library's regexec takes some, for tasks with a ready pattern). Reads top to bottom:
  *
- *   main.c     becoming a supervisor, the loop, the record, handing over
+ *   main.c     becoming a supervisor, the loop, the record, handing over, the next task
  *   command.c  starting the command
  *   output.c   taking what it writes
  *   input.c    what it is given to read, and whether it waits for it
@@ -59,7 +59,7 @@ struct shim {
     /* the outside */
     int proc, signals, owner;
     struct listeners listeners;
-    bool taken;
+    bool taken, stays; /* stays: for the starter's next task */
     /* the command */
     pid_t leader;                          /* 0 once it has ended */
     uint64_t begun, deadline, last_output; /* monotonic */

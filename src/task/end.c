@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "json/jtext.h"
 #include "task/hoard.h"
+#include "task/spares.h"
 #include "task/record.h"
 #include "task/work.h"
 
@@ -159,7 +160,7 @@ int task_end_seen(rouse_manager *m, const char *thread, const rouse_task *task, 
     if (code == 0)
         code = commit_ending(m, thread, task, &end, err);
     manager_at(m, STEP_COMMITTED);
-    if (code >= 0 && look->state == PROC_ENDED)
+    if (code >= 0 && look->state == PROC_ENDED && !spares_settle(m->spares, task->task_id))
         proc_settle(m->tasks, task->task_id);
     buf_done(&e.result);
     return code;

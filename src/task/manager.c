@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/platform.h"
+#include "task/spares.h"
 #include "task/marks.h"
 #include "task/message.h"
 #include "task/waits.h"
@@ -132,7 +133,8 @@ static int fill_manager(rouse_manager *m, const rouse_manager_options *o, rouse_
         return code;
     m->asker = strdup(o->asker ? o->asker : "user");
     m->waits = waits_new(m);
-    if (!m->asker || !m->waits)
+    m->spares = o->spare_supervisors > 0 ? spares_new(o->spare_supervisors) : NULL;
+    if (!m->asker || !m->waits || (o->spare_supervisors > 0 && !m->spares))
         return rouse_fail_memory(err);
     m->output_cap = find_output_cap(o->output_cap);
     m->limits = (rouse_limits){
@@ -189,6 +191,7 @@ void rouse_manager_free(rouse_manager *manager)
     waits_free(manager->waits);
     rouse_store_on_prune(manager->store, NULL, manager, NULL);
     runtime_free(manager);
+    spares_free(manager->spares);
     owner_release(manager);
     pthread_mutex_destroy(&manager->owner_guard);
     fd_close(&manager->tasks);

@@ -39,6 +39,7 @@ struct rouse_manager {
     _Atomic int64_t notes_seen; /* bytes of hoard.h's notes when nothing was left to do, -1 = not known */
     _Atomic int bell; /* one that was opened for a wait and is kept for the next, or -1 (wait.c) */
     struct waits *waits; /* those that call back (waits.c) */
+    struct spares *spares; /* supervisors that stay (spares.c); NULL: none do */
     bool (*interrupted)(void *userdata);
     void *userdata;
     void (*at_step)(enum manager_step step); /* NULL but in tests */

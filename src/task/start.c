@@ -17,6 +17,7 @@
 #include "json/jtext.h"
 #include "task/held.h"
 #include "task/hoard.h"
+#include "task/spares.h"
 #include "task/plan.h"
 #include "task/process.h"
 #include "task/record.h"
@@ -291,8 +292,12 @@ static int launch(struct start *s, pid_t *ret_command, rouse_error *err)
         .durable = rouse_store_durability(m->store) == ROUSE_DURABLE_POWER,
     };
     process_fill(s->spec->process, &start, &sandbox);
+    int line = -1;
     bool whole = env && !store.failed && !thread.failed && !bell.failed;
+    if (whole && spares_take(m->spares, &line))
+        start.line = &line;
     int code = whole ? proc_start(s->dir, s->lock, &start, ret_command, err) : rouse_fail_memory(err);
+    spares_note(m->spares, s->id, line);
     free(env);
     buf_done(&store);
     buf_done(&thread);
