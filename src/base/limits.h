@@ -45,6 +45,7 @@
 #define LIMIT_KEEPING 8                 /* entries that a commit removes to keep the store's own limits */
 #define LIMIT_KEEPING_LOOK 64           /* entries that it looks at for that */
 #define LIMIT_GROUP 64                  /* commits of one handle that are one transaction */
+#define LIMIT_LATE 256             /* tasks of a thread and key that a SQLite store has still to count */
 #define LIMIT_VIEW 1500                 /* default byte budget of the prompt's task view */
 #define LIMIT_EVENT_TEXT 4096           /* an event's text in the prompt */
 #define LIMIT_OUTPUT_HEAD (256u << 10)  /* output kept from the beginning, per task */

@@ -38,8 +38,8 @@ enum sqlite_counter {
 
 struct sqlite_slot { /* one of them */
     char *names;     /* thread, run, key, one behind the other; NULL: none */
-    uint64_t id, value;
-    bool value_known;
+    uint64_t id, value, late;
+    bool value_known; /* and late */
 };
 
 #define SQLITE_SEEN 16 /* places whose snapshots are kept up to date */
@@ -69,6 +69,8 @@ struct sqlite_store {
     struct sqlite_slot slots[SQLITE_SLOTS];
     struct sqlite_wal *wal; /* NULL: nothing is gathered */
     int64_t live;     /* change of the number of live entries in the place that is written to, still to be written */
+    bool moved;       /* which of its entries are live changed, be it by making some */
+    bool late;        /* this commit left late entries, which tell its revision */
     struct sqlite_seen seen[SQLITE_SEEN];
     uint64_t asked; /* snapshots taken; 0: nothing is seen */
     struct sqlite_pending *pending, **pending_end; /* what this transaction changes of what is seen */
@@ -125,7 +127,9 @@ struct sqlite_scope { /* where values go */
 };
 
 struct sqlite_place { /* a row of the table place */
-    uint64_t id, value;
+    uint64_t id;
+    uint64_t value; /* a thread's revision: also if only late entries tell it */
+    uint64_t late;  /* so many entries are late */
 };
 
 /* 1, or 0 when there is no such place. */
@@ -137,6 +141,8 @@ int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *ru
                       struct sqlite_place *ret_place, rouse_error *err);
 int sqlite_set_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
                      const struct sqlite_place *place, uint64_t value, rouse_error *err);
+/* What is known of it otherwise. */
+void sqlite_know_place(struct sqlite_store *s, const char *thread, const char *run, const char *key, const struct sqlite_place *place);
 int sqlite_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t *ret_value, rouse_error *err);
 int sqlite_set_counter(struct sqlite_store *s, enum sqlite_counter which, uint64_t value, rouse_error *err);
 /* What is remembered, around a write transaction; sqlite_forget when it, or a part of it, was undone. */
@@ -150,6 +156,8 @@ unsigned sqlite_version(struct sqlite_store *s);
 /* The thread's revision, 0 when it is not there. */
 int sqlite_revision(struct sqlite_store *s, const char *thread, uint64_t *ret_revision, rouse_error *err);
 int sqlite_set_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err);
+/* The same when late entries tell it: nothing is written. */
+int sqlite_know_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err);
 int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scope, const struct state_change *items,
                          size_t count, rouse_error *err);
 /* Says that a map has a value, be it empty. */

@@ -106,7 +106,8 @@ static int write_state(struct committing *c, struct storage_outcome *outcome, ro
     if (code == 0)
         code = write_batch(c, &scope, err);
     if (code == 0)
-        code = sqlite_set_revision(c->s, commit->thread, revision + 1, err);
+        code = c->s->late ? sqlite_know_revision(c->s, commit->thread, revision + 1, err)
+                          : sqlite_set_revision(c->s, commit->thread, revision + 1, err);
     outcome->after = revision + 1;
     outcome->operations = rouse_batch_count(commit->batch);
     c->wrote = true;

@@ -46,7 +46,8 @@ static int import_all(struct sqlite_store *s, const struct storage_document *doc
     }
     if (code == 0)
         code = sqlite_settle(s, err);
-    return code < 0 || !document->replace ? code : sqlite_set_revision(s, document->thread, revision, err);
+    /* Late entries may have told it until now. */
+    return code < 0 || (!document->replace && revision == 0) ? code : sqlite_set_revision(s, document->thread, revision, err);
 }
 
 int sqlite_import(void *backend, const struct storage_document *document, rouse_error *err)

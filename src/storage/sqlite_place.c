@@ -154,8 +154,7 @@ static struct sqlite_slot *new_slot(struct sqlite_store *s, const char *thread, 
 }
 
 /* Without memory for it, it is looked up again the next time. */
-static void keep(struct sqlite_store *s, const struct sqlite_place *place, const char *thread, const char *run,
-                 const char *key)
+void sqlite_know_place(struct sqlite_store *s, const char *thread, const char *run, const char *key, const struct sqlite_place *place)
 {
     struct sqlite_slot *slot = slot_of(s, thread, run, key);
     if (!slot)
@@ -164,6 +163,7 @@ static void keep(struct sqlite_store *s, const struct sqlite_place *place, const
         return;
     slot->id = place->id;
     slot->value = place->value;
+    slot->late = place->late;
     slot->value_known = s->writing;
 }
 
@@ -176,9 +176,14 @@ static int read_place(struct sqlite_store *s, const char *thread, const char *ru
         code = sqlite_step(s, statement, err);
     if (code != 1)
         return code;
-    sqlite_read(statement, err, "uu", &ret_place->id, &ret_place->value);
+    sqlite_read(statement, err, "uuu", &ret_place->id, &ret_place->value, &ret_place->late);
     sqlite3_reset(statement);
-    return 1;
+    uint64_t late = 0;
+    if (*thread && !*key)
+        code = sqlite_number(s, SQL_PLACE_LATE_REVISION, &late, err, "t", thread);
+    if (late > ret_place->value)
+        ret_place->value = late;
+    return code < 0 ? code : 1;
 }
 
 int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *run, const char *key,
@@ -186,14 +191,14 @@ int sqlite_find_place(struct sqlite_store *s, const char *thread, const char *ru
 {
     const struct sqlite_slot *slot = slot_of(s, thread, run, key);
     if (s->writing && slot && slot->value_known) {
-        *ret_place = (struct sqlite_place){slot->id, slot->value};
+        *ret_place = (struct sqlite_place){slot->id, slot->value, slot->late};
         return 1;
     }
     struct sqlite_place place;
     int code = read_place(s, thread, run, key, &place, err);
     if (code != 1)
         return code;
-    keep(s, &place, thread, run, key);
+    sqlite_know_place(s, thread, run, key, &place);
     *ret_place = place;
     return 1;
 }
@@ -218,7 +223,7 @@ int sqlite_make_place(struct sqlite_store *s, const char *thread, const char *ru
     if (code < 0)
         return code;
     *ret_place = (struct sqlite_place){.id = (uint64_t)sqlite3_last_insert_rowid(s->db)};
-    keep(s, ret_place, thread, run, key);
+    sqlite_know_place(s, thread, run, key, ret_place);
     return 0;
 }
 

@@ -11,7 +11,10 @@
  *   - place holds a number for (thread, run, key), and the number that stands for the three elsewhere. Rows are never removed
  *     nor given another meaning. thread '': a counter of the store, with a fixed id (sqlite.h). key '': the thread's revision.
  *     Otherwise where values are: 1 says that the map has a value, be it empty. run is '' for THREAD-scoped keys.
- *     live is the number of live entries there.
+ *     live is the number of live entries there with a seq up to upto. Those beyond are late: tasks that were just made, found by
+ *     entry_live, at most LIMIT_LATE of them. The thread's revision is its value, or the highest revision of a late entry of
+ *     its places with run ''. So a commit that only starts a task need not write here; whatever else changes which entries of a
+ *     place are live counts the late ones (upto rises), and writes the revision.
  *   - entry.seq is the order of creation. Replacing a value keeps its row, so it keeps its place. entry '' is a scalar.
  *     That of most tasks tells their id (sqlite_own_seq), and then the row is not in entry_place: at most one row has an id in a
  *     place, so whoever inserts knows that neither way leads to one.
@@ -129,6 +132,10 @@ static const char version_5[] =
     "DROP INDEX entry_place;"
     "CREATE UNIQUE INDEX entry_place ON entry(entry, place) WHERE " SQL_UNTOLD("") ";";
 
+static const char version_6[] =
+    "ALTER TABLE place ADD COLUMN upto INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE place SET upto = coalesce((SELECT max(seq) FROM entry), 0);";
+
 struct step { /* brings version i to i + 1, i being its place in the table */
     const char *sql;
     const char *and_then; /* the header, set in the same transaction */
@@ -140,6 +147,7 @@ static const struct step steps[] = {
     {version_3, "PRAGMA user_version = 3;"},
     {version_4, "PRAGMA user_version = 4;"},
     {version_5, "PRAGMA user_version = 5;"},
+    {version_6, "PRAGMA user_version = 6;"},
 };
 
 int sqlite_newest_version(void)

@@ -4,6 +4,12 @@
 #define STORAGE_SQLITE_STATEMENTS_H
 
 #define SQL_LIVE "SELECT ?2, '', ?3, e.entry, e.json FROM entry e "
+/* How many entries of place p are late, see sqlite_schema.c. */
+#define SQL_LATE                                                                                                       \
+    "(SELECT count(*) FROM entry l INDEXED BY entry_live WHERE l.place = p.id AND l.live = 1 AND l.seq > p.upto)"
+#define SQL_LATE_REVISION(thread)                                                                                      \
+    "SELECT max(l.revision) FROM place q CROSS JOIN entry l INDEXED BY entry_live"                                     \
+    " ON l.place = q.id AND l.live = 1 AND l.seq > q.upto WHERE q.thread = " thread " AND q.run = ''"
 #define SQLITE_ROWS 10 /* of ENTRY_PUT_ROWS */
 #define SQL_INSERT                                                                                                     \
     "INSERT INTO entry(place, entry, live, revision, name, parent, origin, ended_ms, queue, priority, waiting, json,"  \
@@ -41,11 +47,13 @@
     X(NUMBER_GET, "SELECT value FROM place WHERE id = ?1")                                                             \
     X(NUMBER_OF_TASK, "SELECT value, (SELECT max(seq) FROM entry) FROM place WHERE id = ?1")                           \
     X(NUMBER_SET, "UPDATE place SET value = ?2 WHERE id = ?1")                                                         \
-    X(PLACE_GET, "SELECT id, value FROM place WHERE thread = ?1 AND run = ?2 AND key = ?3")                            \
+    X(PLACE_GET, "SELECT p.id, p.value, " SQL_LATE " FROM place p WHERE p.thread = ?1 AND p.run = ?2 AND p.key = ?3")  \
+    X(PLACE_LATE_REVISION, SQL_LATE_REVISION("?1"))                                                                    \
     X(PLACE_PUT, "INSERT INTO place(thread, run, key, value) VALUES(?1, ?2, ?3, 0)")                                   \
     X(PLACE_UNMARK, "UPDATE place SET value = 0, live = 0 WHERE thread = ?1 AND run = ?2 AND key <> ''")                         \
-    X(PLACE_LIVE, "SELECT live FROM place WHERE id = ?1")                                                              \
-    X(PLACE_ADD_LIVE, "UPDATE place SET live = live + ?2 WHERE id = ?1")                                               \
+    X(PLACE_LIVE, "SELECT p.live + " SQL_LATE " FROM place p WHERE p.id = ?1")                                         \
+    X(PLACE_ADD_LIVE,                                                                                                  \
+      "UPDATE place SET live = live + ?2, upto = coalesce((SELECT max(seq) FROM entry), 0) WHERE id = ?1")             \
     X(ENTRY_GET, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2 AND " SQL_UNTOLD(""))                         \
     X(ENTRY_GET_OWN, "SELECT json FROM entry WHERE entry = ?1 AND place = ?2 AND seq = ?3")                            \
     X(ENTRY_PUT, SQL_INSERT "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")                           \
@@ -74,7 +82,7 @@
       "SELECT p.thread, p.run, p.key, e.entry, e.json FROM place p"                                                    \
       " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
       " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
-    X(LIVE_COUNT, "SELECT coalesce(sum(live), 0) FROM place WHERE key = ?1 AND run = ''")                              \
+    X(LIVE_COUNT, "SELECT coalesce(sum(p.live + " SQL_LATE "), 0) FROM place p WHERE p.key = ?1 AND p.run = ''")       \
     X(LIVE_DUE,                                                                                                        \
       SQL_LIVE "INDEXED BY entry_due WHERE e.place = ?1 AND e.live = 1 AND e.due_ms <= ?5"                             \
       " ORDER BY e.due_ms, e.seq DESC LIMIT ?4")                                                                       \
@@ -82,7 +90,7 @@
     X(LIVE_OLDEST, SQL_LIVE "INDEXED BY entry_live WHERE e.place = ?1 AND e.live = 1 ORDER BY e.seq LIMIT ?4")         \
     X(LIVE_MISCOUNTED,                                                                                                 \
       "SELECT count(*) FROM place p WHERE p.live <> (SELECT count(*) FROM entry e INDEXED BY entry_live"               \
-      " WHERE e.place = p.id AND e.live = 1)")                                                                         \
+      " WHERE e.place = p.id AND e.live = 1 AND e.seq <= p.upto)")                                                     \
     X(ENTRY_CHANGED,                                                                                                   \
       "SELECT p.thread, p.run, p.key, e.entry, CASE WHEN ?3 OR e.revision > ?4 THEN e.json END, e.seq FROM place p"    \
       " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
@@ -96,7 +104,8 @@
       "SELECT count(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.id = e.place AND p.key <> '')")    \
     X(ENTRY_AHEAD,                                                                                                     \
       "SELECT count(*) FROM entry e CROSS JOIN place p ON p.id = e.place LEFT JOIN place t"                            \
-      " ON t.thread = p.thread AND t.run = '' AND t.key = '' WHERE e.revision > coalesce(t.value, 0)")                 \
+      " ON t.thread = p.thread AND t.run = '' AND t.key = '' WHERE e.revision > coalesce(t.value, 0)"                  \
+      " AND e.revision > coalesce((" SQL_LATE_REVISION("p.thread") "), 0)")                                            \
     X(ENTRY_SHAPES, "SELECT count(*) FROM entry WHERE live NOT IN (0, 1) OR (waiting AND NOT live)"                    \
                     " OR (live = 0) <> (ended_ms IS NOT NULL)")                                                        \
     X(ENTRY_FINISHED, "SELECT count(*) FROM entry INDEXED BY entry_ended WHERE live = 0")                              \

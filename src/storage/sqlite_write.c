@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 int sqlite_revision(struct sqlite_store *s, const char *thread, uint64_t *ret_revision, rouse_error *err)
 {
     struct sqlite_place place = {0};
@@ -19,6 +21,17 @@ int sqlite_set_revision(struct sqlite_store *s, const char *thread, uint64_t rev
     struct sqlite_place place;
     int code = sqlite_make_place(s, thread, "", "", &place, err);
     return code < 0 ? code : sqlite_set_place(s, thread, "", "", &place, revision, err);
+}
+
+int sqlite_know_revision(struct sqlite_store *s, const char *thread, uint64_t revision, rouse_error *err)
+{
+    struct sqlite_place place;
+    int code = sqlite_make_place(s, thread, "", "", &place, err);
+    if (code < 0)
+        return code;
+    place.value = revision;
+    sqlite_know_place(s, thread, "", "", &place);
+    return 0;
 }
 
 int sqlite_take_numbers(struct sqlite_store *s, uint64_t count, uint64_t *ret_first, rouse_error *err)
@@ -146,6 +159,7 @@ static int set_row(struct sqlite_store *s, const struct row *row, uint64_t own, 
         return code;
     s->finished += was_live - row->index.live;
     s->live += row->index.live - was_live;
+    s->moved |= row->index.live != was_live;
     return 1;
 }
 
@@ -167,6 +181,7 @@ static void count_row(struct sqlite_store *s, const struct row *row)
     uint64_t seq = row->seq ? row->seq : (uint64_t)sqlite3_last_insert_rowid(s->db);
     if (seq > s->last_seq)
         s->last_seq = seq;
+    s->moved = true;
     if (row->index.live)
         s->live++;
     else
@@ -219,6 +234,8 @@ struct writing {
     struct row rows[SQLITE_ROWS]; /* new ones, to be written together; their json is ours */
     size_t n_rows;
     bool unnumbered; /* one of these has no seq yet */
+    uint64_t own;    /* live entries that were made with their own seq */
+    bool others;     /* and something else was done to the place */
 };
 
 static void drop_rows(struct writing *w)
@@ -244,13 +261,31 @@ static const char *run_of(const struct writing *w)
     return w->key->scope == ROUSE_SCOPE_RUN ? w->scope->run : "";
 }
 
+/* What was made may be late: until the place is written for another reason, or there are too many. */
+static bool may_be_late(const struct writing *w)
+{
+    return w->own > 0 && !w->others && w->place.late + w->own <= LIMIT_LATE && !*run_of(w) && w->scope->revision <= INT64_MAX;
+}
+
 /* The place is left: how many of its entries are live is brought up to date. */
 static int leave_place(struct writing *w, rouse_error *err)
 {
+    struct sqlite_store *s = w->s;
     int code = write_rows(w, err);
-    int64_t change = w->s->live;
-    w->s->live = 0;
-    return code == 0 && change ? sqlite_run(w->s, SQL_PLACE_ADD_LIVE, err, "uu", w->place.id, (uint64_t)change) : code;
+    if (code < 0 || !s->moved)
+        return code;
+    if (may_be_late(w)) {
+        w->place.late += w->own;
+        s->late = true;
+    } else {
+        code = sqlite_run(s, SQL_PLACE_ADD_LIVE, err, "uu", w->place.id, (uint64_t)s->live + w->place.late);
+        w->place.late = 0;
+    }
+    s->live = 0;
+    s->moved = false;
+    if (code == 0)
+        sqlite_know_place(s, w->scope->thread, run_of(w), w->key->name, &w->place);
+    return code;
 }
 
 static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
@@ -261,7 +296,8 @@ static int go_to(struct writing *w, const rouse_key *key, rouse_error *err)
     if (code < 0)
         return code;
     w->key = key;
-    w->cleared = false;
+    w->cleared = w->others = false;
+    w->own = 0;
     w->seen = sqlite_seen_to_keep(w->s, w->scope->thread, run_of(w));
     return sqlite_make_place(w->s, w->scope->thread, run_of(w), key->name, &w->place, err);
 }
@@ -302,6 +338,8 @@ static int put(struct writing *w, const struct state_change *change, rouse_error
         return code;
     rouse_index index = storage_index(change->key, change->cell->value);
     w->s->ended |= !index.live;
+    w->own += own && index.live;
+    w->others |= !own || !index.live;
     struct row row = {own, w->place.id, entry, w->scope->revision, index, json};
     bool fresh = is_fresh(w, entry);
     if (fresh && !w->seen) { /* who looks wants its seq */
@@ -361,6 +399,7 @@ static int write_change(struct writing *w, const struct state_change *change, ro
     if (code < 0)
         return code;
     if (change->action != STATE_PUT) {
+        w->others = w->s->moved = true;
         code = write_rows(w, err);
         sqlite_seen_note(w->s, w->seen, change, false, 0, w->scope->revision);
     }
@@ -383,6 +422,7 @@ int sqlite_write_changes(struct sqlite_store *s, const struct sqlite_scope *scop
     struct writing w = {.s = s, .scope = scope};
     int code = 0;
     s->live = 0; /* what a failed commit left */
+    s->moved = s->late = false;
     for (size_t i = 0; i < count && code == 0; i++)
         code = write_change(&w, &items[i], err);
     if (code == 0)

@@ -14,7 +14,7 @@ struct exception {
 
 static const struct exception exceptions[] = {
     {"LIVE_MISCOUNTED", "SCAN p", "doctor looks at everything"},
-    {"LIVE_COUNT", "SCAN place",
+    {"LIVE_COUNT", "SCAN p",
      "a row for each key of each thread; only for a limit of the whole store (limits.per_store)"},
     {"ENTRY_UNPLACED", "SCAN e", "doctor"},
     {"ENTRY_AHEAD", "SCAN e", "doctor"},

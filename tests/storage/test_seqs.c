@@ -1,8 +1,9 @@
 /* The numbers of entries in a SQLite store: those of tasks tell their ids, all of them the order, and the counter of tasks stays above
- * them without being written. */
+ * them without being written. And what a start leaves to be counted later: whoever looks finds it counted. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "place.h"
 #include "storage/sqlite.h"
 
@@ -180,6 +181,174 @@ static void test_numbers_too_large_to_tell(void **state)
     assert_true(start_anew(*state) == UINT64_C(9223372036854775810));
 }
 
+/* ---- late entries ---- */
+
+#define PLACE "SELECT %s FROM place WHERE thread = 't' AND key = '%s'"
+
+static int64_t of_place(rouse_store *store, const char *column, const char *key)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, PLACE, column, key);
+    return ask(store, sql);
+}
+
+static uint64_t count_live(rouse_store *store, const char *thread)
+{
+    rouse_overview overview;
+    rouse_error err = {0};
+    assert_fine(rouse_store_overview(store, &items_key, thread, NULL, &overview, &err), &err);
+    uint64_t live = overview.live;
+    rouse_overview_done(&overview);
+    return live;
+}
+
+static void say_bad(int level, const char *text, void *userdata)
+{
+    (void)userdata;
+    if (level > 1)
+        print_message("# %s\n", text);
+}
+
+/* What a handle that knows nothing finds, and doctor. */
+static void look(const char *place, uint64_t live, uint64_t revision)
+{
+    rouse_store *store = open_store(place);
+    rouse_error err = {0};
+    assert_int_equal(count_live(store, "t"), live);
+    assert_int_equal(read_revision(store, "t"), revision);
+    assert_in_range(rouse_store_check(store, say_bad, NULL, &err), 0, 1);
+    rouse_store_close(store);
+}
+
+static void test_starts_are_late(void **state)
+{
+    rouse_store *store = open_store(*state);
+    start(store, "t", NULL);
+    int64_t written = of_place(store, "value", "");
+    for (int i = 0; i < 4; i++)
+        start(store, "t", NULL);
+    assert_int_equal(of_place(store, "value", ""), written);
+    assert_int_equal(of_place(store, "live", "items"), 0);
+    assert_int_equal(count_live(store, "t"), 5);
+    assert_int_equal(count_live(store, NULL), 5);
+    assert_int_equal(read_revision(store, "t"), 5);
+    look(*state, 5, 5);
+    rouse_store_close(store);
+}
+
+/* One row for each thing that may happen to a place with late entries: another handle finds the same as the one that did it. */
+struct late_row {
+    const char *name;
+    void (*act)(rouse_store *store);
+    uint64_t live, revision; /* of five that were started */
+    bool counted;            /* nothing is late afterwards */
+};
+
+static void end_one(rouse_store *store)
+{
+    rouse_error err = {0};
+    assert_fine(put_item(store, "t", "bg_3", &(struct item){.ended_ms = 5, .text = "x"}, &err), &err);
+}
+
+static void change_one(rouse_store *store)
+{
+    put(store, "t", "bg_3");
+}
+
+static void remove_last(rouse_store *store)
+{
+    remove_item(store, "t", "bg_4");
+}
+
+static void add_other(rouse_store *store)
+{
+    put(store, "t", "word");
+}
+
+static void count_up(rouse_store *store)
+{
+    rouse_error err = {0};
+    assert_fine(add_count(store, "t", 1, &err), &err);
+}
+
+static void start_and_more(rouse_store *store)
+{
+    start(store, "t", "also");
+}
+
+static void in_another_thread(rouse_store *store)
+{
+    start(store, "u", NULL);
+    put(store, "u", "word");
+}
+
+static void try_in_vain(rouse_store *store)
+{
+    rouse_batch *batch = rouse_batch_new();
+    rouse_error err = {0};
+    assert_fine(rouse_batch_add(batch, &items_key, item_put("bg_9", &(struct item){.live = true}), &err), &err);
+    rouse_post post = {.thread = "t", .task_id = "bg_9", .json = "{}"};
+    const rouse_run run = {.id = "", .status = "none"};
+    rouse_commit commit = {.thread = "t", .batch = batch, .posts = &post, .n_posts = 1, .run_record = &run};
+    assert_true(rouse_store_commit(store, &commit, NULL, &err) < 0);
+    rouse_batch_free(batch);
+}
+
+static void import(rouse_store *store)
+{
+    const char document[] = "{\"revision\":9,\"extensions\":{\"items\":{\"tasks\":{\"a\":"
+                            "{\"live\":true,\"name\":\"\",\"parent\":\"\",\"run\":\"\",\"text\":\"\"}}}}}";
+    rouse_error err = {0};
+    assert_fine(rouse_store_import(store, "t", document, strlen(document), NULL, &err), &err);
+}
+
+static const struct late_row late_rows[] = {
+    {"one ends", end_one, 4, 6, true},
+    {"one changes", change_one, 5, 6, false},
+    {"the newest is removed", remove_last, 4, 6, true},
+    {"another entry is made", add_other, 6, 6, true},
+    {"another key is written", count_up, 5, 6, false},
+    {"a task is started with something else", start_and_more, 6, 6, false},
+    {"another thread", in_another_thread, 5, 5, false},
+    {"a commit that fails", try_in_vain, 5, 5, false},
+    {"an import", import, 1, 9, true},
+};
+
+static void test_late_entries_are_counted(void **state)
+{
+    for (size_t i = 0; i < sizeof late_rows / sizeof *late_rows; i++) {
+        const struct late_row *row = &late_rows[i];
+        char name[32], place[PLACE_SIZE + 32];
+        snprintf(name, sizeof name, "%zu", i);
+        snprintf(place, sizeof place, "%s/%s", (const char *)*state, name);
+        rouse_store *store = open_store(place);
+        for (int n = 0; n < 5; n++)
+            start(store, "t", NULL);
+        row->act(store);
+        print_message("# %s\n", row->name);
+        assert_int_equal(count_live(store, "t"), row->live);
+        assert_int_equal(read_revision(store, "t"), row->revision);
+        assert_int_equal((uint64_t)of_place(store, "live", "items") == row->live, row->counted);
+        look(place, row->live, row->revision);
+        start(store, "t", NULL);
+        look(place, row->live + 1, row->revision + 1);
+        rouse_store_close(store);
+    }
+}
+
+static void test_late_entries_are_few(void **state)
+{
+    rouse_store *store = open_store(*state);
+    for (uint64_t i = 1; i <= LIMIT_LATE + 1; i++)
+        start(store, "t", NULL);
+    assert_int_equal(of_place(store, "live", "items"), LIMIT_LATE + 1);
+    assert_int_equal(of_place(store, "value", ""), LIMIT_LATE + 1);
+    start(store, "t", NULL);
+    assert_int_equal(of_place(store, "live", "items"), LIMIT_LATE + 1);
+    rouse_store_close(store);
+    look(*state, LIMIT_LATE + 2, LIMIT_LATE + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +357,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_is_of_creation, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_numbers_are_passed_over, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_numbers_too_large_to_tell, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_starts_are_late, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_late_entries_are_counted, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_late_entries_are_few, place_set_up, place_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
