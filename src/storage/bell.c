@@ -36,8 +36,26 @@ int bell_make(const char *directory, rouse_error *err)
     return code;
 }
 
-void bell_ring(const char *directory)
+int bell_hold(const char *directory)
 {
+    char *path = storage_path(directory, "bell");
+    /* Not for writing: closing it would ring. */
+    int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+    free(path);
+    return fd;
+}
+
+/* Is it still the file that others watch? */
+static bool is_held(int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+void bell_ring(int held, const char *directory)
+{
+    if (is_held(held) && futimens(held, NULL) == 0)
+        return;
     char *path = storage_path(directory, "bell");
     if (path && utimensat(AT_FDCWD, path, NULL, 0) < 0 && errno == ENOENT)
         make(path);

@@ -229,7 +229,7 @@ int rouse_store_import(rouse_store *store, const char *thread, const char *json,
     code = store->read_only ? rouse_fail(err, ROUSE_EINVAL, "the store was opened for reading only")
                             : import_document(store, thread, &document, options, err);
     store_leave(store);
-    if (code == 0 && *store->directory)
-        bell_ring(store->directory);
+    if (code == 0)
+        store_ring(store);
     return code;
 }

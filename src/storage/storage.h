@@ -179,8 +179,10 @@ char *storage_path(const char *directory, const char *name);
 void storage_show_path(const char *path, char shown[STORAGE_SHOWN]);
 /* Makes directory/bell, mode 0600, when it is not there. ROUSE_ESTORE. */
 int bell_make(const char *directory, rouse_error *err);
-/* Rings; never fails, since the bell is a hint only. */
-void bell_ring(const char *directory);
+/* A descriptor of the bell, so that ringing need not look for it; -1 when there is none (close it with fd_close). */
+int bell_hold(const char *directory);
+/* Rings; never fails, since the bell is a hint only. What is held is used as long as it is the file with that name. */
+void bell_ring(int held, const char *directory);
 
 /* ---- the handle ---- */
 
@@ -209,6 +211,7 @@ struct rouse_store {
     struct forkmark process; /* a child after fork must not touch what it inherited */
     char *directory; /* "" of a store in memory */
     const rouse_platform *platform;
+    int bell; /* held; -1: none */
     bool read_only;
     rouse_durability durability;
     pthread_mutex_t queue_lock; /* of the commits that wait for their turn: */

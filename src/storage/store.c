@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/platform.h"
 #include "storage/storage.h"
 
@@ -58,7 +59,7 @@ int store_enter_to_keep(rouse_store *store, bool writes, rouse_error *err)
 void store_ring(rouse_store *store)
 {
     if (*store->directory)
-        bell_ring(store->directory);
+        bell_ring(store->bell, store->directory);
 }
 
 void store_leave(rouse_store *store)
@@ -86,6 +87,7 @@ static void store_free(rouse_store *store)
         free(store->prune_hooks);
         store->prune_hooks = next;
     }
+    fd_close(&store->bell);
     free(store->keys.items);
     free(store->directory);
     pthread_mutex_destroy(&store->lock);
@@ -110,6 +112,7 @@ static int store_new(const rouse_store_options *options, rouse_store **ret_store
     store->read_only = options->read_only;
     store->durability = options->durability;
     store->last_hook = &store->hooks;
+    store->bell = -1;
     *ret_store = store;
     return 0;
 }
@@ -123,7 +126,11 @@ static int open_backend(rouse_store *store, const char *where, const rouse_store
         return store->directory ? memory_open(options, &store->ops, &store->backend, err) : rouse_fail_memory(err);
     }
     int code = storage_locate(where, &store->directory, err);
-    return code == 0 ? sqlite_open(store->directory, options, &store->ops, &store->backend, err) : code;
+    if (code == 0)
+        code = sqlite_open(store->directory, options, &store->ops, &store->backend, err);
+    if (code == 0 && !options->read_only)
+        store->bell = bell_hold(store->directory);
+    return code;
 }
 
 int rouse_store_open(const char *where, const rouse_store_options *options, rouse_store **ret_store, rouse_error *err)

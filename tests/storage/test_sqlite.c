@@ -406,6 +406,27 @@ static void test_busy(void **state)
 }
 
 /* However often it rang and by whatever kind of touch, one clear is enough; also when somebody removes the file. */
+/* What a handle holds is rung only while it is what others watch. */
+static void test_bell_that_was_replaced(void **state)
+{
+    const char *place = *state;
+    char other[PLACE_SIZE + 8];
+    int fd = -1;
+    rouse_error err = {0};
+    rouse_store *store = open_store(place);
+    write_file(place_at(place, "new"), "", 0);
+    snprintf(other, sizeof other, "%s/new", place);
+    assert_int_equal(rename(other, place_at(place, "bell")), 0);
+    assert_fine(rouse_store_bell_open(store, &fd, &err), &err);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 0);
+    assert_fine(put_item(store, "t", "a", &(struct item){.live = true}, &err), &err);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 1);
+    rouse_store_bell_clear(fd);
+    rouse_store_close(store); /* which does not ring */
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 0);
+    close(fd);
+}
+
 static void test_bell_is_cleared_whole(void **state)
 {
     const char *place = *state;
@@ -415,7 +436,7 @@ static void test_bell_is_cleared_whole(void **state)
     assert_fine(rouse_store_bell_open(store, &fd, &err), &err);
     struct pollfd p = {.fd = fd, .events = POLLIN};
     for (int i = 0; i < 400; i++) {
-        bell_ring(place);
+        bell_ring(-1, place);
         int bell = open(place_at(place, "bell"), O_WRONLY);
         assert_true(bell >= 0);
         assert_int_equal(write(bell, "x", 1), 1);
@@ -750,6 +771,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_modes, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_no_rights, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_busy, place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(test_bell_that_was_replaced, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_bell_is_cleared_whole, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_no_room, place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(test_durability, place_set_up, place_tear_down),
