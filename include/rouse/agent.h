@@ -134,7 +134,8 @@ typedef enum rouse_agent_event_kind {
     ROUSE_AGENT_INBOX,       /* text, len: an event that has just become a message */
     ROUSE_AGENT_INJECTED,    /* text, len: what plugins put behind this request */
     ROUSE_AGENT_STEP_END,    /* the model has spoken and its tools have run */
-    ROUSE_AGENT_WAITING      /* about to sleep until background work ends */
+    ROUSE_AGENT_WAITING,     /* about to sleep until background work ends */
+    ROUSE_AGENT_AGAIN        /* text, len: why the model is asked once more; the pieces of its answer that came are void */
 } rouse_agent_event_kind;
 
 typedef struct rouse_agent_event { /* Borrowed for the callback */

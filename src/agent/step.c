@@ -15,6 +15,12 @@ static void forward_text(const char *text, size_t len, void *userdata)
     run_tell(r, &(rouse_agent_event){.kind = ROUSE_AGENT_TEXT, .text = text, .len = len});
 }
 
+static void forward_again(const char *why, uint64_t in_ms, void *userdata)
+{
+    (void)in_ms;
+    run_tell_text(userdata, ROUSE_AGENT_AGAIN, why);
+}
+
 static bool forward_interrupted(void *userdata)
 {
     return run_is_interrupted(userdata);
@@ -28,7 +34,8 @@ static int ask_model(struct run *r, const char *tail, rouse_model_reply **ret_re
                                    .tail = tail[0] ? tail : NULL,
                                    .tools = r->agent->schemas,
                                    .n_tools = r->agent->n_tools};
-    const rouse_model_sink sink = {.text = forward_text, .interrupted = forward_interrupted, .userdata = r};
+    const rouse_model_sink sink = {.text = forward_text, .interrupted = forward_interrupted, .again = forward_again,
+                                   .userdata = r};
     int code = history_request(&r->history, &arena, &request.messages, &request.n_messages, err);
     if (code == 0)
         code = o->model->complete(o->model, &request, &sink, ret_reply, err);

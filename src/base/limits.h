@@ -70,6 +70,10 @@
 #define LIMIT_INBOX_BATCH 256           /* events taken in by one commit */
 #define LIMIT_TOOLS 256                 /* tools of one agent */
 #define LIMIT_TOOL_CALLS 64             /* tool calls in one reply */
+#define LIMIT_MODELS 8                  /* asked in turn until one answers */
+#define LIMIT_MODEL_ATTEMPTS 100        /* times one server is asked the same */
+#define LIMIT_RETRY_MS 30000            /* longest pause between two of them, unless the server asks for more … */
+#define LIMIT_RETRY_AFTER_MS 120000     /* … but no more than this */
 #define LIMIT_TOOL_RESULT (256u << 10)  /* what a model reads of one tool call */
 #define LIMIT_TOOL_ARGUMENTS (1u << 20)
 #define LIMIT_REPLY (8u << 20)          /* text of one reply */

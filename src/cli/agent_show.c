@@ -94,6 +94,9 @@ static void show_as_text(struct show *show, const rouse_agent_event *event)
     case ROUSE_AGENT_STEP_END:
         end_line(show);
         break;
+    case ROUSE_AGENT_AGAIN:
+        note(show, "↻", "asked again:", event->text, event->len);
+        break;
     case ROUSE_AGENT_WAITING:
         show_waiting(show, "; Ctrl-C leaves them running");
         break;
@@ -119,6 +122,8 @@ static const char *event_name(rouse_agent_event_kind kind)
         return "step_end";
     case ROUSE_AGENT_WAITING:
         return "waiting";
+    case ROUSE_AGENT_AGAIN:
+        return "again";
     }
     return "";
 }

@@ -25,7 +25,8 @@ struct agent_options {
 };
 
 static const struct option_row rows[] = {
-    {"model", 'm', TEXT(struct agent_options, model), "M", "openai:NAME, or scripted:FILE; default $ROUSE_MODEL"},
+    {"model", 'm', TEXT(struct agent_options, model), "M", 
+     "openai:NAME, anthropic:NAME, scripted:FILE; several with commas; default $ROUSE_MODEL"},
     {"system", 0, TEXT(struct agent_options, system), "S", "the system prompt"},
     {"resume", 'r', FLAG(struct agent_options, resume), NULL, "go on where the thread's run was left"},
     {"no-wait", 0, FLAG(struct agent_options, no_wait), NULL, "return instead of sleeping until its tasks end"},
@@ -200,8 +201,9 @@ const struct command cmd_agent = {
     .summary = "run an agent that has background tasks",
     .text = "What it says goes to standard output; what it does goes to standard error, in one line each. The conversation is kept\n"
             "in the store under the thread. While only its tasks run it sleeps, and each ending wakes it. Ctrl-C leaves the tasks\n"
-            "running; --resume goes on, also after a crash. openai speaks to any server with that interface: OPENAI_API_KEY,\n"
-            "OPENAI_BASE_URL.",
+            "running; --resume goes on, also after a crash. Of several models the next is asked when one cannot answer.\n"
+            "openai and anthropic speak to any server with that interface: OPENAI_API_KEY, OPENAI_BASE_URL; ANTHROPIC_API_KEY,\n"
+            "ANTHROPIC_BASE_URL. A key may also stand in a file: OPENAI_API_KEY_FILE, or openai.key in ~/.config/rouse, mode 0600.",
     .options = rows,
     .options_size = sizeof(struct agent_options),
     .examples = (const struct example[]){{"rouse agent -m openai:gpt-4o-mini \"Build this and tell me what fails.\"", "a first prompt"},

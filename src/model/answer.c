@@ -17,7 +17,7 @@ struct choice_form {
 };
 
 struct delta_form {
-    struct jslice content, tool_calls;
+    struct jslice content, refusal, tool_calls;
 };
 
 struct call_form {
@@ -33,11 +33,15 @@ struct function_form {
 };
 
 struct usage_form {
-    struct jslice prompt_tokens, completion_tokens;
+    struct jslice prompt_tokens, completion_tokens, prompt_tokens_details;
+};
+
+struct details_form {
+    struct jslice cached_tokens;
 };
 
 struct error_form {
-    struct jslice error, message;
+    struct jslice error, message, type;
 };
 
 #define ROW(form, member, kind)                                                                                        \
@@ -54,7 +58,8 @@ static const struct jfields chunk_fields = FIELDS(chunk_rows);
 static const struct jfield choice_rows[] = {ROW(choice_form, delta, SLICE), ROW(choice_form, message, SLICE),
                                             ROW(choice_form, finish_reason, STRING)};
 static const struct jfields choice_fields = FIELDS(choice_rows);
-static const struct jfield delta_rows[] = {ROW(delta_form, content, SLICE), ROW(delta_form, tool_calls, SLICE)};
+static const struct jfield delta_rows[] = {ROW(delta_form, content, SLICE), ROW(delta_form, refusal, SLICE),
+                                           ROW(delta_form, tool_calls, SLICE)};
 static const struct jfields delta_fields = FIELDS(delta_rows);
 static const struct jfield call_rows[] = {{.name = "index",
                                            .type = JFIELD_U64,
@@ -66,16 +71,21 @@ static const struct jfields call_fields = FIELDS(call_rows);
 static const struct jfield function_rows[] = {ROW(function_form, name, STRING), ROW(function_form, arguments, SLICE)};
 static const struct jfields function_fields = FIELDS(function_rows);
 static const struct jfield usage_rows[] = {ROW(usage_form, prompt_tokens, SLICE),
-                                           ROW(usage_form, completion_tokens, SLICE)};
+                                           ROW(usage_form, completion_tokens, SLICE),
+                                           ROW(usage_form, prompt_tokens_details, SLICE)};
 static const struct jfields usage_fields = FIELDS(usage_rows);
-static const struct jfield error_rows[] = {ROW(error_form, error, SLICE), ROW(error_form, message, SLICE)};
+static const struct jfield details_rows[] = {ROW(details_form, cached_tokens, SLICE)};
+static const struct jfields details_fields = FIELDS(details_rows);
+static const struct jfield error_rows[] = {ROW(error_form, error, SLICE), ROW(error_form, message, SLICE),
+                                           ROW(error_form, type, SLICE)};
 static const struct jfields error_fields = FIELDS(error_rows);
 
 void answer_init(struct answer *a, const rouse_model_sink *sink)
 {
     *a = (struct answer){.text = BUF_INIT(LIMIT_REPLY), .sink = sink};
     for (size_t i = 0; i < LIMIT_TOOL_CALLS; i++)
-        a->calls[i] = (struct answer_call){BUF_INIT(LIMIT_LINE), BUF_INIT(LIMIT_LINE), BUF_INIT(LIMIT_TOOL_ARGUMENTS)};
+        a->calls[i] = (struct answer_call){.id = BUF_INIT(LIMIT_LINE), .name = BUF_INIT(LIMIT_LINE),
+                                             .arguments = BUF_INIT(LIMIT_TOOL_ARGUMENTS)};
 }
 
 void answer_done(struct answer *a)
@@ -131,9 +141,43 @@ void answer_error_text(const char *body, size_t len, char *out, size_t size)
         snprintf(out, size, "%.*s", (int)(len < 100 ? len : 100), body);
 }
 
-/* ---- chunks ---- */
+/* Does the error's type say that the same question may be answered later? */
+static bool is_transient(const char *data, size_t len)
+{
+    static const char *const types[] = {"overloaded_error", "rate_limit_error", "api_error", "server_error", "timeout_error"};
+    struct error_form form = {0}, inner = {0};
+    char type[40] = "";
+    if (jfields_decode(&error_fields, data, len, NULL, &form, NULL) < 0 || !is_there(form.error) ||
+        jfields_decode(&error_fields, form.error.at, form.error.len, NULL, &inner, NULL) < 0 ||
+        !text_of(inner.type, type, sizeof type))
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
 
-static int add_content(struct answer *a, struct jslice content, struct arena *arena, rouse_error *err)
+int answer_refuse(struct answer *a, const char *data, size_t len, rouse_error *err)
+{
+    char why[160];
+    a->transient = is_transient(data, len);
+    answer_error_text(data, len, why, sizeof why);
+    return rouse_fail(err, ROUSE_EREMOTE, "%s", why);
+}
+
+int answer_told(int code, rouse_error *err)
+{
+    if (code != ROUSE_EDATA)
+        return code < 0 ? code : 0;
+    code = rouse_fail_context(err, ROUSE_EREMOTE, "what it sent is no answer");
+    if (err)
+        err->code = ROUSE_EREMOTE;
+    return code;
+}
+
+/* ---- pieces ---- */
+
+int answer_add_text(struct answer *a, struct jslice content, struct arena *arena, rouse_error *err)
 {
     if (!is_text(content))
         return 0;
@@ -147,7 +191,7 @@ static int add_content(struct answer *a, struct jslice content, struct arena *ar
     return buf_check(&a->text, err);
 }
 
-static int add_arguments(struct answer_call *call, struct jslice arguments, struct arena *arena, rouse_error *err)
+int answer_add_arguments(struct answer_call *call, struct jslice arguments, struct arena *arena, rouse_error *err)
 {
     if (!is_there(arguments))
         return 0;
@@ -159,13 +203,32 @@ static int add_arguments(struct answer_call *call, struct jslice arguments, stru
     return buf_check(&call->arguments, err);
 }
 
+static int too_many_calls(rouse_error *err)
+{
+    return rouse_fail(err, ROUSE_EREMOTE, "more than %d tool calls at once", LIMIT_TOOL_CALLS);
+}
+
+int answer_next_call(struct answer *a, const char *id, const char *name, struct answer_call **ret_call, rouse_error *err)
+{
+    if (a->n_calls == LIMIT_TOOL_CALLS)
+        return too_many_calls(err);
+    struct answer_call *call = &a->calls[a->n_calls++];
+    buf_adds(&call->id, id ? id : "");
+    buf_adds(&call->name, name ? name : "");
+    *ret_call = call;
+    int code = buf_check(&call->id, err);
+    return code < 0 ? code : buf_check(&call->name, err);
+}
+
+/* ---- chunks ---- */
+
 /* Which call a piece belongs to: the index says, or, with servers that leave it out, an id begins the next one. */
 static int find_call(struct answer *a, const struct call_form *form, struct answer_call **ret, rouse_error *err)
 {
     uint64_t last = a->n_calls > 0 ? a->n_calls - 1 : 0;
     uint64_t index = form->has_index ? form->index : form->id ? a->n_calls : last;
     if (index >= LIMIT_TOOL_CALLS)
-        return rouse_fail(err, ROUSE_EREMOTE, "more than %d tool calls at once", LIMIT_TOOL_CALLS);
+        return too_many_calls(err);
     if (index >= a->n_calls)
         a->n_calls = (size_t)index + 1;
     *ret = &a->calls[index];
@@ -191,7 +254,7 @@ static int add_call(struct answer *a, struct jslice item, struct arena *arena, r
     code = buf_check(&call->id, err);
     if (code == 0)
         code = buf_check(&call->name, err);
-    return code == 0 ? add_arguments(call, function.arguments, arena, err) : code;
+    return code == 0 ? answer_add_arguments(call, function.arguments, arena, err) : code;
 }
 
 static int add_delta(struct answer *a, struct jslice value, struct arena *arena, rouse_error *err)
@@ -201,7 +264,9 @@ static int add_delta(struct answer *a, struct jslice value, struct arena *arena,
     struct jslice item;
     int code = jfields_decode(&delta_fields, value.at, value.len, arena, &delta, err);
     if (code == 0)
-        code = add_content(a, delta.content, arena, err);
+        code = answer_add_text(a, delta.content, arena, err);
+    if (code == 0)
+        code = answer_add_text(a, delta.refusal, arena, err);
     if (code < 0 || !is_there(delta.tool_calls))
         return code;
     code = jtext_open(&t, delta.tool_calls.at, delta.tool_calls.len, JTYPE_ARRAY, err);
@@ -238,33 +303,30 @@ static void add_usage(struct answer *a, struct jslice value)
         jtext_u64(usage.prompt_tokens, &a->input_tokens);
     if (usage.completion_tokens.at)
         jtext_u64(usage.completion_tokens, &a->output_tokens);
+    struct details_form details = {0};
+    struct jslice more = usage.prompt_tokens_details;
+    if (is_there(more) && jfields_decode(&details_fields, more.at, more.len, NULL, &details, NULL) == 0 && details.cached_tokens.at)
+        jtext_u64(details.cached_tokens, &a->cached_tokens);
 }
 
 int answer_add(struct answer *a, const char *data, size_t len, rouse_error *err)
 {
     struct chunk_form chunk = {0};
     struct arena arena = {0};
-    char why[160];
     if (len == 6 && memcmp(data, "[DONE]", 6) == 0) {
         a->done = true;
         return 0;
     }
     int code = jfields_decode(&chunk_fields, data, len, &arena, &chunk, err);
     if (code == 0 && is_there(chunk.error)) {
-        answer_error_text(data, len, why, sizeof why);
-        code = rouse_fail(err, ROUSE_EREMOTE, "%s", why);
+        code = answer_refuse(a, data, len, err);
     } else if (code == 0 && is_there(chunk.choices)) {
         code = add_choices(a, chunk.choices, &arena, err);
     }
     if (code == 0 && is_there(chunk.usage))
         add_usage(a, chunk.usage);
     arena_done(&arena);
-    if (code == ROUSE_EDATA) {
-        code = rouse_fail_context(err, ROUSE_EREMOTE, "what it sent is no answer");
-        if (err)
-            err->code = ROUSE_EREMOTE;
-    }
-    return code < 0 ? code : 0;
+    return answer_told(code, err);
 }
 
 bool answer_is_complete(const struct answer *a)
@@ -286,7 +348,8 @@ int answer_reply(const struct answer *a, rouse_model_reply **ret_reply, rouse_er
                                      .n_calls = n,
                                      .finish_reason = a->finish_reason[0] ? a->finish_reason : "stop",
                                      .input_tokens = a->input_tokens,
-                                     .output_tokens = a->output_tokens};
+                                     .output_tokens = a->output_tokens,
+                                     .cached_tokens = a->cached_tokens};
     rouse_model_reply *copy = rouse_model_reply_copy(&reply);
     if (!copy)
         return rouse_fail_memory(err);

@@ -84,11 +84,13 @@ static void add_tool(struct buf *out, const rouse_tool_schema *tool)
     buf_adds(out, "}}");
 }
 
-int chat_write(const char *model, const rouse_model_request *request, struct buf *out, rouse_error *err)
+int chat_write(const char *model, uint64_t max_tokens, const rouse_model_request *request, struct buf *out, rouse_error *err)
 {
     buf_addc(out, '{');
     add_text(out, "model", model);
     buf_adds(out, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+    if (max_tokens > 0)
+        buf_addf(out, ",\"max_completion_tokens\":%llu", (unsigned long long)max_tokens);
     int code = add_messages(out, request, err);
     for (size_t i = 0; i < request->n_tools; i++) {
         buf_adds(out, i == 0 ? ",\"tools\":[" : ",");

@@ -5,6 +5,6 @@
 #include "base/buf.h"
 #include "rouse/model.h"
 
-int chat_write(const char *model, const rouse_model_request *request, struct buf *out, rouse_error *err);
+int chat_write(const char *model, uint64_t max_tokens, const rouse_model_request *request, struct buf *out, rouse_error *err);
 
 #endif

@@ -90,31 +90,26 @@ static int on_progress(void *userdata, curl_off_t dl_total, curl_off_t dl_now, c
     return 1;
 }
 
-static struct curl_slist *make_headers(const struct http *h, const char *bearer)
+/* Adds the lines; on failure frees the list and returns NULL. */
+static struct curl_slist *add_lines(const struct http *h, struct curl_slist *list, const char *const *lines)
 {
-    static const char *const lines[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
-                                        "Expect:"};
-    struct buf authorization = BUF_INIT(LIMIT_LINE);
-    struct curl_slist *list = NULL;
-    bool failed = false;
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct curl_slist *more = h->slist_append(list, lines[i]);
-        failed = failed || !more;
-        list = more ? more : list;
-    }
-    if (bearer && !failed) {
-        buf_adds(&authorization, "Authorization: Bearer ");
-        buf_adds(&authorization, bearer);
-        struct curl_slist *more = authorization.failed ? NULL : h->slist_append(list, buf_text(&authorization));
-        failed = !more;
-        list = more ? more : list;
-    }
-    buf_done(&authorization);
-    if (failed) {
-        h->slist_free_all(list);
-        return NULL;
+    for (; lines && *lines; lines++) {
+        struct curl_slist *more = h->slist_append(list, *lines);
+        if (!more) {
+            h->slist_free_all(list);
+            return NULL;
+        }
+        list = more;
     }
     return list;
+}
+
+static struct curl_slist *make_headers(const struct http *h, const char *const *headers)
+{
+    static const char *const lines[] = {"Content-Type: application/json", "Accept: text/event-stream, application/json",
+                                        "Expect:", NULL};
+    struct curl_slist *list = add_lines(h, NULL, lines);
+    return list ? add_lines(h, list, headers) : NULL;
 }
 
 static void set_options(struct transfer *t, struct curl_slist *headers, char *why)
@@ -130,6 +125,8 @@ static void set_options(struct transfer *t, struct curl_slist *headers, char *wh
     set(t->easy, CURLOPT_POSTFIELDS, p->body);
     set(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->len);
     set(t->easy, CURLOPT_NOSIGNAL, 1L);
+    if (p->ca_file)
+        set(t->easy, CURLOPT_CAINFO, p->ca_file);
     set(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_ms);
     set(t->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(t->easy, CURLOPT_LOW_SPEED_TIME, (long)silence_s);
@@ -142,18 +139,20 @@ static void set_options(struct transfer *t, struct curl_slist *headers, char *wh
     set(t->easy, CURLOPT_USERAGENT, "rouse/" ROUSE_VERSION);
 }
 
-int http_post(struct http *http, const struct http_post *post, long *ret_status, rouse_error *err)
+int http_post(struct http *http, const struct http_post *post, struct http_answer *ret_answer, rouse_error *err)
 {
     char why[CURL_ERROR_SIZE] = "";
-    long status = 0;
+    curl_off_t wait_s = 0;
+    *ret_answer = (struct http_answer){0};
     struct transfer t = {.http = http, .post = post, .err = err, .easy = http->easy_init()};
-    struct curl_slist *headers = t.easy ? make_headers(http, post->bearer) : NULL;
+    struct curl_slist *headers = t.easy ? make_headers(http, post->headers) : NULL;
     int code = headers ? 0 : rouse_fail_memory(err);
     if (code == 0) {
         set_options(&t, headers, why);
         CURLcode result = http->easy_perform(t.easy);
-        http->easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &status);
-        *ret_status = status;
+        http->easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &ret_answer->status);
+        if (http->easy_getinfo(t.easy, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK && wait_s > 0)
+            ret_answer->retry_after_ms = (uint64_t)wait_s * 1000;
         if (t.stopped < 0)
             code = t.stopped;
         else if (result == CURLE_OUT_OF_MEMORY)

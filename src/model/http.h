@@ -16,8 +16,9 @@ void http_close(struct http *http); /* takes NULL */
 
 struct http_post {
     const char *url;
-    const char *bearer; /* sent as Authorization, never shown; NULL = none */
-    const char *body;   /* JSON */
+    const char *const *headers; /* NULL-terminated lines; may hold a secret, and are never shown */
+    const char *ca_file;        /* who may vouch for the server, PEM; NULL = those the system trusts */
+    const char *body;           /* JSON */
     size_t len;
     uint64_t connect_ms, silence_ms;
     /* A piece of the answer and its status. Negative ends the transfer, and http_post returns it. */
@@ -26,8 +27,13 @@ struct http_post {
     void *userdata;
 };
 
-/* *ret_status: of the answer, 0 when there was none; also set on failure. ROUSE_EREMOTE with the cause in a few words,
+struct http_answer {
+    long status;             /* 0 when there was none */
+    uint64_t retry_after_ms; /* what the server asks to wait, 0 = it does not say */
+};
+
+/* *ret_answer: also set on failure. Proxies are those of the environment. ROUSE_EREMOTE with the cause in a few words,
  * ROUSE_EINTERRUPTED, what data returned, ROUSE_ENOMEM. */
-int http_post(struct http *http, const struct http_post *post, long *ret_status, rouse_error *err);
+int http_post(struct http *http, const struct http_post *post, struct http_answer *ret_answer, rouse_error *err);
 
 #endif

@@ -37,7 +37,8 @@ static bool is_passed_on(const char *assignment, bool keep_model_key)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (is_named(assignment, own[i]))
             return false;
-    return !env_is_secret(assignment) || (keep_model_key && is_named(assignment, "OPENAI_API_KEY"));
+    bool is_model_key = is_named(assignment, "OPENAI_API_KEY") || is_named(assignment, "ANTHROPIC_API_KEY");
+    return !env_is_secret(assignment) || (keep_model_key && is_model_key);
 }
 
 int env_for_task(const char *const *env, bool keep_model_key, struct arena *arena, const char *const **ret_env,

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "fuzz.h"
 #include "model/answer.h"
+#include "model/messages.h"
 #include "model/sse.h"
 
 static int collect(void *userdata, const char *data, size_t len, rouse_error *err)
@@ -31,12 +32,17 @@ static int take(void *userdata, const char *data, size_t len, rouse_error *err)
     return answer_add(userdata, data, len, err);
 }
 
-static void answer(const char *bytes, size_t len)
+static int take_message(void *userdata, const char *data, size_t len, rouse_error *err)
+{
+    return messages_add(userdata, data, len, err);
+}
+
+static void answer(sse_event *event, const char *bytes, size_t len)
 {
     static struct answer a;
     rouse_error err = {0};
     answer_init(&a, NULL);
-    int code = feed(take, &a, bytes, len, true, &err);
+    int code = feed(event, &a, bytes, len, true, &err);
     if (code < 0)
         must_say_why(code, &err);
     must(a.n_calls <= LIMIT_TOOL_CALLS && memchr(a.finish_reason, '\0', sizeof a.finish_reason) &&
@@ -58,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(once.len == pieces.len && memcmp(buf_text(&once), buf_text(&pieces), once.len) == 0);
     buf_done(&once);
     buf_done(&pieces);
-    answer((const char *)data, size);
+    answer(take, (const char *)data, size);
+    answer(take_message, (const char *)data, size);
     char text[128];
     answer_error_text((const char *)data, size, text, sizeof text);
     must(memchr(text, '\0', sizeof text));

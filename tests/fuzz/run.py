@@ -47,7 +47,11 @@ LINES = {
             b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{"}}]}}]}\r\n\r\n'
             b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]},"finish_reason":"tool_calls"}],'
             b'"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n', b'\xef\xbb\xbf: comment\rdata:a\rdata:b\r\r',
-            b'data: {"error":{"message":"no"}}\n\n'],
+            b'data: {"error":{"message":"no"}}\n\n',
+            b'data: {"type":"message_start","message":{"usage":{"input_tokens":1}}}\n\n'
+            b'data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}\n\n'
+            b'data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}\n\n'
+            b'data: {"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":9}}\n\n'],
 }
 # Which of the vectors' types a fuzzer starts from; all of them where it is not named.
 TYPES = {

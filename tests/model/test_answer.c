@@ -126,7 +126,7 @@ static void test_body(void **state)
                                          .tools = tools,
                                          .n_tools = COUNT(tools)};
     struct buf out = BUF_INIT(0);
-    assert_works(chat_write("m", &request, &out, &err));
+    assert_works(chat_write("m", 0, &request, &out, &err));
     assert_string_equal(
         buf_text(&out),
         "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":["

@@ -1,89 +1,9 @@
-/* The openai model against a small server in this very program: one fixed answer per connection. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/buf.h"
-#include "base/fd.h"
-#include "support/check.h"
+/* The openai model against a small server in this very program. */
+#include "server.h"
 
 #include "rouse/model.h"
 
 #define KEY "sk-secret-0123456789"
-
-struct server {
-    int listener;
-    char url[64];
-    pthread_t thread;
-    const char *answer; /* sent, then the connection is closed */
-    bool joined;
-    bool hang;          /* nothing is sent until the other side goes away */
-    struct buf request; /* what came */
-};
-
-/* Reads the head and as much of a body as it says. */
-static void read_request(int fd, struct buf *out)
-{
-    char piece[4096];
-    for (;;) {
-        const char *head = strstr(buf_text(out), "\r\n\r\n");
-        const char *length = strstr(buf_text(out), "Content-Length: ");
-        if (head && length && out->len >= (size_t)(head + 4 - out->data) + strtoul(length + 16, NULL, 10))
-            return;
-        ssize_t n = read(fd, piece, sizeof piece);
-        if (n <= 0)
-            return;
-        buf_add(out, piece, (size_t)n);
-    }
-}
-
-static void *serve(void *userdata)
-{
-    struct server *s = userdata;
-    char c;
-    int fd = accept(s->listener, NULL, NULL);
-    if (fd < 0)
-        return NULL;
-    read_request(fd, &s->request);
-    if (s->hang)
-        while (read(fd, &c, 1) > 0)
-            ;
-    else
-        fd_write_all(fd, s->answer, strlen(s->answer));
-    close(fd);
-    return NULL;
-}
-
-static void server_open(struct server *s, const char *answer)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    *s = (struct server){.answer = answer, .request = BUF_INIT(0), .hang = !answer};
-    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(s->listener >= 0);
-    assert_int_equal(bind(s->listener, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(s->listener, 1), 0);
-    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&at, &size), 0);
-    snprintf(s->url, sizeof s->url, "http://user:pass@127.0.0.1:%d/v1/", ntohs(at.sin_port));
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-/* After it the request is there to be read. */
-static void server_join(struct server *s)
-{
-    if (!s->joined)
-        pthread_join(s->thread, NULL);
-    s->joined = true;
-}
-
-static void server_done(struct server *s)
-{
-    server_join(s);
-    close(s->listener);
-    buf_done(&s->request);
-}
 
 struct listener { /* of the model */
     struct buf text;
@@ -104,7 +24,7 @@ static int ask(const char *url, struct listener *listener, rouse_model_reply **r
 {
     static const char *const messages[] = {"{\"role\":\"user\",\"content\":\"hi\"}"};
     const rouse_model_request request = {.messages = messages, .n_messages = 1};
-    const rouse_model_options options = {.api_key = KEY, .base_url = url};
+    const rouse_model_options options = {.api_key = KEY, .base_url = url, .attempts = 1};
     const rouse_model_sink sink = {.text = on_text, .interrupted = is_interrupted, .userdata = listener};
     rouse_model *model = NULL;
     assert_works(rouse_model_open("openai:tiny", &options, &model, &err));
@@ -154,7 +74,7 @@ static void test_answers(void **state)
         struct listener listener = {.text = BUF_INIT(0)};
         rouse_model_reply *reply = NULL;
         rouse_error why = {0};
-        server_open(&server, rows[i].answer);
+        server_open(&server, &rows[i].answer, 1);
         int code = ask(server.url, &listener, &reply, &why);
         if (rows[i].error) {
             if (code != ROUSE_EREMOTE || !strstr(why.message, rows[i].error))
@@ -181,7 +101,7 @@ static void test_request(void **state)
     struct server server;
     struct listener listener = {.text = BUF_INIT(0)};
     rouse_model_reply *reply = NULL;
-    server_open(&server, OK STOP);
+    server_open(&server, (const char *const[]){OK STOP}, 1);
     assert_works(ask(server.url, &listener, &reply, &err));
     server_join(&server);
     const char *request = buf_text(&server.request);
@@ -201,9 +121,8 @@ static void test_interrupted(void **state)
     struct server server;
     struct listener listener = {.text = BUF_INIT(0), .interrupt = true};
     rouse_model_reply *reply = NULL;
-    server_open(&server, NULL);
+    server_open(&server, (const char *const[]){NULL}, 1);
     assert_refused(ask(server.url, &listener, &reply, &err), ROUSE_EINTERRUPTED, "interrupted");
-    shutdown(server.listener, SHUT_RDWR);
     server_done(&server);
 }
 
@@ -214,9 +133,8 @@ static void test_unreachable(void **state)
     struct listener listener = {.text = BUF_INIT(0)};
     rouse_model_reply *reply = NULL;
     char url[64];
-    server_open(&server, "");
+    server_open(&server, (const char *const[]){""}, 1);
     memcpy(url, server.url, sizeof url);
-    shutdown(server.listener, SHUT_RDWR);
     server_done(&server); /* nobody listens there any more */
     assert_refused(ask(url, &listener, &reply, &err), ROUSE_EREMOTE, "model 'tiny' at 'http://127.0.0.1:");
 }

@@ -1,4 +1,4 @@
-/* The real loop, real tasks and the openai model against a mock server that was written by others (tests/npm). */
+/* The real loop, real tasks and the models of both dialects against a mock server that was written by others (tests/npm). */
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -36,7 +36,7 @@ static int mock_open(struct mock *m)
     failed = failed || !f || fscanf(f, "port %d", &port) != 1;
     if (f)
         fclose(f);
-    snprintf(m->url, sizeof m->url, "http://127.0.0.1:%d/v1", port);
+    snprintf(m->url, sizeof m->url, "http://127.0.0.1:%d", port);
     return failed ? -1 : 0;
 }
 
@@ -56,12 +56,18 @@ static int tear_down(void **state)
     return waitpid(mock.pid, NULL, 0) == mock.pid ? 0 : -1;
 }
 
-static void open_stage(struct stage *s, const char *key)
+static const struct {
+    const char *model, *path; /* behind the server's address */
+} dialects[] = {{"openai:gpt-mock", "/v1"}, {"anthropic:claude-mock", ""}};
+
+static void open_stage(struct stage *s, size_t dialect, const char *key)
 {
-    const rouse_model_options options = {.api_key = key, .base_url = mock.url};
+    char url[96];
+    snprintf(url, sizeof url, "%s%s", mock.url, dialects[dialect].path);
+    const rouse_model_options options = {.api_key = key, .base_url = url, .attempts = 1};
     stage_init(s, "{\"turns\":[]}");
     rouse_model_free(s->model.inner);
-    assert_works(rouse_model_open("openai:gpt-mock", &options, &s->model.inner, &err));
+    assert_works(rouse_model_open(dialects[dialect].model, &options, &s->model.inner, &err));
     assert_int_equal(chdir(s->scene.dir), 0);
 }
 
@@ -78,11 +84,10 @@ static void open_gate(struct stage *s)
 }
 
 /* Tool calls arrive in pieces, the same call id comes twice, a task is waited for and another is slept for. */
-static void test_story(void **state)
+static void tell_story(size_t dialect)
 {
-    (void)state;
     struct stage s;
-    open_stage(&s, KEY);
+    open_stage(&s, dialect, KEY);
     free(scene_fifo(&s.scene, "gate"));
     s.options.wait = true;
     s.on_waiting = open_gate;
@@ -95,6 +100,13 @@ static void test_story(void **state)
     stage_check(&s);
     rouse_agent_result_free(r);
     close_stage(&s);
+}
+
+static void test_story(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(dialects); i++)
+        tell_story(i);
 }
 
 static const struct {
@@ -119,11 +131,12 @@ static bool has_one_of(const char *text, const char *choices)
 static void test_failures(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t n = 0; n < COUNT(rows) * COUNT(dialects); n++) {
+        size_t i = n / COUNT(dialects);
         struct stage s;
         rouse_agent_result *r = NULL;
         rouse_error why = {0};
-        open_stage(&s, rows[i].key);
+        open_stage(&s, n % COUNT(dialects), rows[i].key);
         assert_int_equal(stage_try(&s, rows[i].prompt, &r, &why), ROUSE_EREMOTE);
         if (!has_one_of(why.message, rows[i].error))
             fail_msg("'%s' gave '%s'", rows[i].prompt, why.message);
