@@ -61,7 +61,8 @@ static rouse_task *start(struct scene *s, const struct row *row, bool later)
     spec.env = env;
     spec.process = &row->process;
     if (later) {
-        assert_works(rouse_task_start(s->manager, &(rouse_task_spec){.thread = "t", .kind = ROUSE_KIND_EXTERNAL, .name = "gate"}, &gate, &err));
+        const rouse_task_spec external = {.thread = "t", .kind = ROUSE_KIND_EXTERNAL, .name = "gate"};
+        assert_works(rouse_task_start(s->manager, &external, &gate, &err));
         rouse_task_free(gate);
         spec.after = after;
     } else { /* its first attempt fails before it comes to the line; who records that begins the second */
