@@ -1,5 +1,6 @@
-/* Patterns come from models as well. Two kinds are refused though the C library takes them: those whose repeats multiply to
- * more than memory holds, and those with back-references, which make matching take exponential time. */
+/* Patterns come from models as well. Three kinds are refused though the C library may take them: those whose repeats multiply to
+ * more than memory holds, those with back-references, which make matching take exponential time, and those with numbers that the
+ * supervisor's C library does not take. */
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,9 @@ static int check_cost(const char *pattern, rouse_error *err)
             continue;
         }
         unsigned long n = *c == '{' ? repeats_at(c) : 1;
-        if (n > LIMIT_PATTERN_REPEATS || (repeats *= n) > LIMIT_PATTERN_REPEATS)
+        if (n > LIMIT_PATTERN_REPEAT)
+            return rouse_fail(err, ROUSE_EINVAL, "'%.80s' has a number above %d in braces", pattern, LIMIT_PATTERN_REPEAT);
+        if ((repeats *= n) > LIMIT_PATTERN_REPEATS)
             return rouse_fail(err, ROUSE_EINVAL, "'%.80s' repeats more than %d times", pattern, LIMIT_PATTERN_REPEATS);
     }
     return 0;

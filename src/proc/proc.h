@@ -130,6 +130,9 @@ int proc_boot(char fill[PROC_BOOT_SIZE], rouse_error *err);
 /* For a lost task: kills every process that carries its token, until none is left. *ret_killed: how many. boot: proc_boot
  * as it was when the task was started, or NULL when that is not known; after a reboot nothing is looked at or signalled. */
 int proc_sweep(const char *token, const char *boot, uint64_t *ret_killed, rouse_error *err);
+/* The same for one whose token is gone with its directory: kills every process whose environment has all of these "K=V",
+ * NULL-terminated and at least one; its supervisor, if that lives, is one of them. */
+int proc_sweep_all(const char *const *variables, uint64_t *ret_killed, rouse_error *err);
 
 /* ---- talking to a live supervisor ---- */
 

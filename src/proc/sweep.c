@@ -60,14 +60,16 @@ static bool is_between_programs(int proc, pid_t pid)
     return between;
 }
 
-/* CARRIES_NOT also when it cannot be read. ROUSE_ENOMEM. */
-static int carries(int proc, pid_t pid, const char *variable, rouse_error *err)
+/* All of them. CARRIES_NOT also when it cannot be read. ROUSE_ENOMEM. */
+static int carries(int proc, pid_t pid, const char *const *variables, rouse_error *err)
 {
     char name[32];
     struct buf text = BUF_INIT(ENVIRONMENT_MAX + (64u << 10));
     snprintf(name, sizeof name, "%d/environ", (int)pid);
     int code = fd_read_file(proc, name, ENVIRONMENT_MAX, &text, NULL);
-    bool found = text.len > 0 && has_variable(text.data, text.len, variable);
+    bool found = text.len > 0;
+    for (; found && *variables; variables++)
+        found = has_variable(text.data, text.len, *variables);
     bool empty = code == 0 && text.len == 0;
     buf_done(&text);
     if (code == ROUSE_ENOMEM)
@@ -76,12 +78,12 @@ static int carries(int proc, pid_t pid, const char *variable, rouse_error *err)
 }
 
 /* 1: killed. 0: it was no longer there, or was not the task's after all. */
-static int kill_one(int proc, pid_t pid, const char *variable, rouse_error *err)
+static int kill_one(int proc, pid_t pid, const char *const *variables, rouse_error *err)
 {
     FD_AUTO int fd = pidfd_open(pid, 0);
     if (fd < 0)
         return 0;
-    int code = carries(proc, pid, variable, err);
+    int code = carries(proc, pid, variables, err);
     if (code != CARRIES)
         return code < 0 ? code : 0;
     if (pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
@@ -95,7 +97,7 @@ static int kill_one(int proc, pid_t pid, const char *variable, rouse_error *err)
 }
 
 /* How many were killed in one pass over /proc; *ret_settled: no process was between two programs. */
-static int pass(const char *variable, bool *ret_settled, rouse_error *err)
+static int pass(const char *const *variables, bool *ret_settled, rouse_error *err)
 {
     int found = 0, code = 0;
     *ret_settled = true;
@@ -106,11 +108,11 @@ static int pass(const char *variable, bool *ret_settled, rouse_error *err)
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (pid <= 0 || pid == getpid())
             continue;
-        code = carries(dirfd(dir), pid, variable, err);
+        code = carries(dirfd(dir), pid, variables, err);
         if (code == BETWEEN_PROGRAMS)
             *ret_settled = false;
         else if (code == CARRIES)
-            found += (code = kill_one(dirfd(dir), pid, variable, err)) > 0;
+            found += (code = kill_one(dirfd(dir), pid, variables, err)) > 0;
     }
     closedir(dir);
     return code < 0 ? code : found;
@@ -135,22 +137,14 @@ static bool is_of_another_boot(const char *boot)
 }
 
 /* Two passes in a row must find nobody, and nobody in the middle of an exec, who might be one. */
-int proc_sweep(const char *token, const char *boot, uint64_t *ret_killed, rouse_error *err)
+int proc_sweep_all(const char *const *variables, uint64_t *ret_killed, rouse_error *err)
 {
-    char variable[128];
     const rouse_platform *platform = platform_or_default(NULL);
     uint64_t until = platform->mono_ms(platform->userdata) + LIMIT_SWEEP_MS;
     uint64_t killed = 0;
-    if (strlen(token) < 16 || strlen(token) > 64)
-        return rouse_fail(err, ROUSE_EINVAL, "no token to look for");
-    if (is_of_another_boot(boot)) {
-        *ret_killed = 0;
-        return 0;
-    }
-    snprintf(variable, sizeof variable, "ROUSE_TASK_TOKEN=%s", token);
     for (int clean = 0; clean < 2;) {
         bool settled;
-        int found = pass(variable, &settled, err);
+        int found = pass(variables, &settled, err);
         if (found < 0)
             return found;
         bool late = platform->mono_ms(platform->userdata) > until;
@@ -161,4 +155,17 @@ int proc_sweep(const char *token, const char *boot, uint64_t *ret_killed, rouse_
     }
     *ret_killed = killed;
     return 0;
+}
+
+int proc_sweep(const char *token, const char *boot, uint64_t *ret_killed, rouse_error *err)
+{
+    char variable[128];
+    if (strlen(token) < 16 || strlen(token) > 64)
+        return rouse_fail(err, ROUSE_EINVAL, "no token to look for");
+    if (is_of_another_boot(boot)) {
+        *ret_killed = 0;
+        return 0;
+    }
+    snprintf(variable, sizeof variable, "ROUSE_TASK_TOKEN=%s", token);
+    return proc_sweep_all((const char *const[]){variable, NULL}, ret_killed, err);
 }

@@ -125,6 +125,20 @@ static int commit_ending(rouse_manager *m, const char *thread, const rouse_task 
     return code > 0 ? 1 : code;
 }
 
+/* Of a task whose directory, or what it says, was removed, anything may still run, its supervisor too: nobody could see or end it. */
+static uint64_t sweep_unseen(rouse_manager *m, const char *id)
+{
+    char task[LIMIT_TASK_ID + 16];
+    struct buf store = BUF_INIT(0);
+    uint64_t killed = 0;
+    snprintf(task, sizeof task, "ROUSE_TASK=%s", id);
+    buf_addf(&store, "ROUSE_STORE=%s", rouse_store_path(m->store));
+    if (!store.failed)
+        proc_sweep_all((const char *const[]){task, buf_text(&store), NULL}, &killed, NULL);
+    buf_done(&store);
+    return killed;
+}
+
 /* What a dead supervisor's command left running carries the task's token, which only its spec.json knows. */
 static uint64_t sweep_survivors(rouse_manager *m, const char *id)
 {
@@ -137,6 +151,8 @@ static uint64_t sweep_survivors(rouse_manager *m, const char *id)
         jtext_member_text(buf_text(&spec), spec.len, "token", token, sizeof token)) {
         bool known = jtext_member_text(buf_text(&spec), spec.len, "boot", boot, sizeof boot);
         proc_sweep(token, known ? boot : NULL, &killed, NULL);
+    } else {
+        killed = sweep_unseen(m, id);
     }
     buf_done(&spec);
     return killed;
@@ -150,10 +166,11 @@ int task_end_seen(rouse_manager *m, const char *thread, const rouse_task *task, 
     if (look->state == PROC_ENDED) {
         end_by_exit(m, &end, look, &e);
     } else {
-        if (look->state == PROC_LOST)
-            end.ext.killed = sweep_survivors(m, task->task_id);
+        /* An imported id may name no task of here: of one without a directory nothing is read. */
+        bool lost = look->state == PROC_LOST;
+        end.ext.killed = lost ? sweep_survivors(m, task->task_id) : m->tasks >= 0 ? sweep_unseen(m, task->task_id) : 0;
         end_with_error(m, &end, TASK_ORPHAN_TEXT, "runtime");
-        if (look->state == PROC_LOST && end.has_ext)
+        if (lost && end.has_ext)
             fill_output(&end, &look->output);
     }
     int code = buf_check(&e.result, err);

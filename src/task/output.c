@@ -20,7 +20,33 @@ int rouse_task_output(rouse_manager *manager, const char *task_id, rouse_output 
     return code;
 }
 
-/* Offset behind the newline that precedes the last `lines` lines of [start, end), or start. */
+/* The last bytes of [*from, at) that stand together, without a gap between them or to at. Returns how many; *from moves to the first. */
+static int read_last_run(rouse_manager *m, const char *id, uint64_t *from, uint64_t at, char *block, rouse_error *err)
+{
+    size_t len = 0;
+    for (uint64_t next = *from; next < at;) {
+        uint64_t got = next;
+        int n = proc_output_read(m->tasks, id, &got, block + len, (size_t)(at - next), err);
+        if (n < 0)
+            return n;
+        if (n == 0 || got >= at) {
+            *from = at;
+            return 0;
+        }
+        uint64_t most = at - got;
+        size_t more = (uint64_t)n < most ? (size_t)n : (size_t)most;
+        if (got > next) {
+            memmove(block, block + len, more);
+            *from = got;
+            len = 0;
+        }
+        len += more;
+        next = got + more;
+    }
+    return (int)len;
+}
+
+/* Offset behind the newline that precedes the last `lines` lines of [start, end); or where they begin to stand together, or start. */
 static int find_line(rouse_manager *m, const char *id, uint64_t start, uint64_t end, size_t lines, uint64_t *ret_offset,
                      rouse_error *err)
 {
@@ -29,20 +55,20 @@ static int find_line(rouse_manager *m, const char *id, uint64_t start, uint64_t 
     size_t seen = 0;
     while (at > start) {
         uint64_t from = at - start > sizeof block ? at - sizeof block : start;
-        uint64_t got_from = from;
-        int n = proc_output_read(m->tasks, id, &got_from, block, (size_t)(at - from), err);
+        uint64_t run = from;
+        int n = read_last_run(m, id, &run, at, block, err);
         if (n < 0)
             return n;
         for (int i = n; i > 0; i--) {
             /* A newline at the very end closes the last line and starts none. */
-            if (block[i - 1] != '\n' || got_from + (uint64_t)i == end || ++seen < lines)
+            if (block[i - 1] != '\n' || run + (uint64_t)i == end || ++seen < lines)
                 continue;
-            *ret_offset = got_from + (uint64_t)i;
+            *ret_offset = run + (uint64_t)i;
             return 0;
         }
-        if (got_from > from)
+        at = run;
+        if (run > from)
             break; /* what came before was dropped */
-        at = from;
     }
     *ret_offset = at;
     return 0;

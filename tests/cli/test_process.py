@@ -25,6 +25,18 @@ def input_comes_from_rouse_write(place):
 
 
 @test
+def the_last_lines_go_no_further_back_than_what_was_dropped(place):
+    place.good('run', '-d', '--keep-head', '100', '--keep-tail', '4K', '-c', 'seq 1 20000')
+    place.good('wait', 'bg_0')
+    kept = place('logs', '--raw', 'bg_0').out
+    tail = kept[100:]
+    assert tail.endswith('19999\n20000\n') and 4096 <= len(tail) < 40000, len(tail)
+    for lines in ('100000', str(tail.count('\n'))):
+        assert place.good('logs', '--raw', '--tail', lines, 'bg_0').out == tail, lines
+    equal(place.good('logs', '--raw', '--tail', '3', 'bg_0').out, '19998\n19999\n20000\n')
+
+
+@test
 def input_of_a_task_that_has_none_is_refused(place):
     place.good('run', '-d', '-c', 'if read x; then echo got $x; fi; echo end; sleep 600')
     place.good('wait', '--until', 'match:end', 'bg_0')

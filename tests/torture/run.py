@@ -16,7 +16,7 @@ import tempfile
 import time
 
 # Which programs there are, and their share of the time. Two run at once.
-SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'steps': 0.5, 'faults': 0.0}
+SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'steps': 0.5, 'machine': 0.0, 'faults': 0.0}
 AT_ONCE = 2
 
 
@@ -29,6 +29,8 @@ def start(build, name, seconds, seed, scratch):
     command = [build / f'tests/torture/test_torture_{name}']
     if name == 'processes':
         command = [sys.executable, pathlib.Path(__file__).parent / 'processes.py', '--seconds', str(seconds), '--seed', str(seed)]
+    if name == 'machine':
+        command = [sys.executable, pathlib.Path(__file__).parent / 'machine.py']
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors='replace', env=environment)
 
