@@ -15,7 +15,7 @@ bool sleeper_is_needed(const rouse_task *task)
     return waits && task->status == ROUSE_RUNNING && task->ext.plan && task->ext.plan->due_ms > 0;
 }
 
-/* Away from the terminal, its signals and the directory that rouse was called in. */
+/* Away from the terminal, its signals, and the directory and the descriptors that rouse was called with. */
 static int spawn(const char *const *argv)
 {
     posix_spawn_file_actions_t files;
@@ -30,6 +30,8 @@ static int spawn(const char *const *argv)
     int code = 0;
     for (int fd = STDIN_FILENO; code == 0 && fd <= STDERR_FILENO; fd++)
         code = posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    if (code == 0)
+        code = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     if (code == 0)
         code = posix_spawn_file_actions_addchdir_np(&files, "/");
     if (code == 0)

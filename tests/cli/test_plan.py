@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tasks that begin later or again, that tell how far they are, and how many there are."""
 import os
+import select
 import signal
 import time
 
@@ -123,8 +124,12 @@ def one_begins_at_a_time(place):
     while place.processes():
         place.settle()
     equal(record(place, 'bg_0')['status'], 'completed')
-    # Cancelled, who stayed for it goes.
-    place.good('run', '-d', '--in', '1h', 'true')
+    # Who stays for it holds nothing of the caller's. Cancelled, it goes.
+    ours, given = os.pipe()
+    equal(place.start('run', '-d', '--in', '1h', 'true', stdout=given, pass_fds=[given]).wait(), 0)
+    os.close(given)
+    assert os.read(ours, 100) == b'bg_1\n' and select.select([ours], [], [], 60)[0] and os.read(ours, 100) == b''
+    os.close(ours)
     equal(len(place.processes()), 1)
     place.good('cancel', 'bg_1')
     place.settle()
