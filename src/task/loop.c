@@ -11,6 +11,8 @@
 
 /* News of other processes makes one look at the agenda in so long. */
 #define LOOK_MS 50
+#define CLOCK_SET_MS 1000 /* what the wall clock may gain or lose by being slewed between two looks */
+#define FAR_AWAY_S 9000000000 /* in the year 2255 */
 #define LOOK_AT_ALL_MS 1000 /* and one at what waits for something else than a time: mostly somebody has begun it already */
 
 static uint64_t mono(const rouse_manager *m)
@@ -24,19 +26,28 @@ static int add_fd(int epoll, int fd)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* Without it a clock that is set is noticed at the next look for another reason. */
+static void await_clock(const struct runtime *r)
+{
+    const struct itimerspec never = {.it_value.tv_sec = FAR_AWAY_S};
+    timerfd_settime(r->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+}
+
 static int open_loop(rouse_manager *m, struct runtime *r, int waits, rouse_error *err)
 {
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     r->wake = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (r->epoll < 0 || r->wake < 0 || r->timer < 0)
+    r->clock = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (r->epoll < 0 || r->wake < 0 || r->timer < 0 || r->clock < 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot make a descriptor to wait for");
     int code = rouse_store_bell_open(m->store, &r->bell, err);
     if (code < 0)
         return code;
     if (add_fd(r->epoll, r->wake) != 0 || add_fd(r->epoll, r->timer) != 0 || add_fd(r->epoll, r->bell) != 0 ||
-        add_fd(r->epoll, waits) != 0)
+        add_fd(r->epoll, waits) != 0 || add_fd(r->epoll, r->clock) != 0)
         return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot make a descriptor to wait for");
+    await_clock(r);
     return 0;
 }
 
@@ -55,6 +66,7 @@ int rouse_manager_fd(rouse_manager *manager, int *ret_fd, rouse_error *err)
         fd_close(&r->wake);
         fd_close(&r->timer);
         fd_close(&r->bell);
+        fd_close(&r->clock);
     }
     int fd = r->epoll;
     pthread_mutex_unlock(&r->lock);
@@ -69,6 +81,15 @@ static bool drain(int fd)
     return fd >= 0 && read(fd, &count, sizeof count) == sizeof count;
 }
 
+/* Was the wall clock set since the last look? Then what is due by it may be due now. */
+static bool clock_was_set(const rouse_manager *m, struct runtime *r, uint64_t now)
+{
+    int64_t ahead = (int64_t)(manager_now(m) - now);
+    int64_t moved = ahead - r->clock_ms;
+    r->clock_ms = ahead;
+    return moved > CLOCK_SET_MS || moved < -CLOCK_SET_MS;
+}
+
 /* Is it time to look at the agenda? Also empties what made the descriptor readable. */
 static bool is_due(rouse_manager *m, struct runtime *r, uint64_t now)
 {
@@ -77,22 +98,24 @@ static bool is_due(rouse_manager *m, struct runtime *r, uint64_t now)
     drain(r->timer);
     bool rang = r->bell < 0;
     if (r->bell >= 0) {
-        struct epoll_event events[4];
-        int n = epoll_wait(r->epoll, events, 4, 0);
-        for (int i = 0; i < n; i++)
+        struct epoll_event events[8];
+        int n = epoll_wait(r->epoll, events, 8, 0);
+        for (int i = 0; i < n; i++) {
             rang = rang || events[i].data.fd == r->bell;
+            if (events[i].data.fd == r->clock && !drain(r->clock))
+                await_clock(r);
+        }
         rouse_store_bell_clear(r->bell);
     }
     if (rang && now - r->looked_ms >= LOOK_MS)
         r->dirty = true;
     else if (rang && (r->next_ms == 0 || r->next_ms > r->looked_ms + LOOK_MS))
         r->next_ms = r->looked_ms + LOOK_MS;
-    bool due = r->dirty || (r->next_ms != 0 && now >= r->next_ms);
+    bool due = clock_was_set(m, r, now) || r->dirty || (r->next_ms != 0 && now >= r->next_ms);
     if (due) {
         r->dirty = false;
         r->looked_ms = now;
     }
-    (void)m;
     pthread_mutex_unlock(&r->lock);
     return due;
 }

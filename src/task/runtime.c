@@ -53,7 +53,7 @@ int runtime_new(rouse_manager *m, rouse_error *err)
     pthread_cond_init(&r->cancelled, &attr);
     pthread_condattr_destroy(&attr);
     r->last = &r->first;
-    r->epoll = r->wake = r->timer = r->bell = -1;
+    r->epoll = r->wake = r->timer = r->bell = r->clock = -1;
     r->dirty = true;
     m->runtime = r;
     return 0;
@@ -78,6 +78,7 @@ void runtime_free(rouse_manager *m)
     fd_close(&r->wake);
     fd_close(&r->timer);
     fd_close(&r->bell);
+    fd_close(&r->clock);
     pthread_cond_destroy(&r->work);
     pthread_cond_destroy(&r->cancelled);
     pthread_mutex_destroy(&r->lock);

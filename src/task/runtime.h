@@ -42,6 +42,8 @@ struct runtime {
     struct queue_todo *queues; /* queue.c */
     bool queue_busy;
     int epoll, wake, timer, bell;
+    int clock;            /* a timer that never goes off, and is cancelled when the wall clock is set */
+    int64_t clock_ms;     /* what the wall clock was ahead of the monotonic one at the last look */
     bool dirty;           /* the agenda changed here, or may have */
     unsigned pools;
     uint64_t next_ms;     /* by the monotonic clock: when the agenda is due; 0 = not known */
