@@ -92,7 +92,7 @@ int rouse_store_export(rouse_store *store, const char *thread, const char *run, 
     if (code < 0)
         return code;
     struct export e = {.keys = &store->keys, .out = BUF_INIT(LIMIT_IMPORT)};
-    code = store->ops->values(store->backend, thread, run ? run : "", false, &e.revision, export_row, &e, err);
+    code = store->ops->values(store->backend, thread, run ? run : "", &e.revision, export_row, &e, err);
     store_leave(store);
     start_document(&e);
     end_key(&e);

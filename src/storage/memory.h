@@ -243,7 +243,7 @@ int memory_give(const struct memory_entry *e, storage_row_sink *sink, void *user
 int memory_commit(void *backend, const struct storage_keys *keys, rouse_commit *commit, struct storage_outcome *ret_outcome,
                   rouse_error *err);
 int memory_import(void *backend, const struct storage_document *document, rouse_error *err);
-int memory_values(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
+int memory_values(void *backend, const char *thread, const char *run, uint64_t *ret_revision,
                   storage_row_sink *sink, void *userdata, rouse_error *err);
 int memory_snapshot(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
                     rouse_snapshot **ret_snapshot, rouse_error *err);

@@ -15,41 +15,37 @@ static int give(const struct memory_shelf *shelf, const char *entry, struct cell
     return sink(userdata, &row, err);
 }
 
-static int give_shelf(const struct memory_shelf *shelf, bool live_only, storage_row_sink *sink, void *userdata,
-                      rouse_error *err)
+static int give_shelf(const struct memory_shelf *shelf, storage_row_sink *sink, void *userdata, rouse_error *err)
 {
     struct cell *scalar = memory_slot(shelf)->scalar;
     int code = scalar ? give(shelf, "", scalar, sink, userdata, err) : 0;
-    if (!live_only && shelf->present && shelf->key->shape == ROUSE_SHAPE_MAP) {
+    if (shelf->present && shelf->key->shape == ROUSE_SHAPE_MAP) {
         struct storage_row mark = {.thread = shelf->place->thread, .run = shelf->place->run, .key = shelf->kind->name,
                                    .entry = "", .json = ""};
         code = sink(userdata, &mark, err);
     }
-    for (const struct memory_entry *e = shelf->oldest; e && code == 0; e = e->newer) {
-        if (e->live || !live_only)
-            code = give(shelf, e->name, e->cell, sink, userdata, err);
-    }
+    for (const struct memory_entry *e = shelf->oldest; e && code == 0; e = e->newer)
+        code = give(shelf, e->name, e->cell, sink, userdata, err);
     return code;
 }
 
-static int give_place(const struct memory_place *place, bool live_only, storage_row_sink *sink, void *userdata,
-                      rouse_error *err)
+static int give_place(const struct memory_place *place, storage_row_sink *sink, void *userdata, rouse_error *err)
 {
     int code = 0;
     for (const struct memory_shelf *shelf = place ? place->shelves : NULL; shelf && code == 0; shelf = shelf->next)
-        code = give_shelf(shelf, live_only, sink, userdata, err);
+        code = give_shelf(shelf, sink, userdata, err);
     return code;
 }
 
-int memory_values(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
-                  storage_row_sink *sink, void *userdata, rouse_error *err)
+int memory_values(void *backend, const char *thread, const char *run, uint64_t *ret_revision, storage_row_sink *sink,
+                  void *userdata, rouse_error *err)
 {
     const struct memory_store *s = backend;
     const struct memory_place *place = memory_find_place(s, thread, "");
     *ret_revision = place ? place->revision : 0;
-    int code = give_place(place, live_only, sink, userdata, err);
+    int code = give_place(place, sink, userdata, err);
     if (code == 0 && *run)
-        code = give_place(memory_find_place(s, thread, run), live_only, sink, userdata, err);
+        code = give_place(memory_find_place(s, thread, run), sink, userdata, err);
     return code;
 }
 

@@ -44,16 +44,16 @@ int sqlite_gather(struct sqlite_store *s, sqlite3_stmt *statement, struct sqlite
 
 /* ---- values ---- */
 
-static int give_scope(struct sqlite_store *s, const char *thread, const char *run, bool live_only, storage_row_sink *sink,
-                      void *userdata, rouse_error *err)
+static int give_scope(struct sqlite_store *s, const char *thread, const char *run, storage_row_sink *sink, void *userdata,
+                      rouse_error *err)
 {
     sqlite3_stmt *statement;
-    int code = sqlite_bind(s, live_only ? SQL_ENTRY_LIVE_VALUES : SQL_ENTRY_VALUES, &statement, err, "tt", thread, run);
+    int code = sqlite_bind(s, SQL_ENTRY_VALUES, &statement, err, "tt", thread, run);
     return code < 0 ? code : sqlite_give_rows(s, statement, sink, userdata, err);
 }
 
-int sqlite_values(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
-                  storage_row_sink *sink, void *userdata, rouse_error *err)
+int sqlite_values(void *backend, const char *thread, const char *run, uint64_t *ret_revision, storage_row_sink *sink,
+                  void *userdata, rouse_error *err)
 {
     struct sqlite_store *s = backend;
     int code = sqlite_begin_read(s, err);
@@ -61,9 +61,9 @@ int sqlite_values(void *backend, const char *thread, const char *run, bool live_
         return code;
     code = sqlite_revision(s, thread, ret_revision, err);
     if (code == 0)
-        code = give_scope(s, thread, "", live_only, sink, userdata, err);
+        code = give_scope(s, thread, "", sink, userdata, err);
     if (code == 0 && *run)
-        code = give_scope(s, thread, run, live_only, sink, userdata, err);
+        code = give_scope(s, thread, run, sink, userdata, err);
     return sqlite_end(s, code, err);
 }
 

@@ -78,10 +78,6 @@
       " UNION ALL SELECT p.thread, p.run, p.key, e.entry, e.json, e.seq FROM place p"                                  \
       " CROSS JOIN entry e INDEXED BY entry_finished ON e.place = p.id AND e.live = 0"                                 \
       " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, seq")                                       \
-    X(ENTRY_LIVE_VALUES,                                                                                               \
-      "SELECT p.thread, p.run, p.key, e.entry, e.json FROM place p"                                                    \
-      " CROSS JOIN entry e INDEXED BY entry_live ON e.place = p.id AND e.live = 1"                                     \
-      " WHERE p.thread = ?1 AND p.run = ?2 AND p.key <> '' ORDER BY p.key, e.seq")                                     \
     X(LIVE_COUNT, "SELECT coalesce(sum(p.live + " SQL_LATE "), 0) FROM place p WHERE p.key = ?1 AND p.run = ''")       \
     X(LIVE_DUE,                                                                                                        \
       SQL_LIVE "INDEXED BY entry_due WHERE e.place = ?1 AND e.live = 1 AND e.due_ms <= ?5"                             \

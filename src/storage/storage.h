@@ -86,10 +86,10 @@ struct storage_backend {
                   rouse_error *err);
     int (*import)(void *backend, const struct storage_document *document, rouse_error *err);
     /* Values of the thread and, unless it is "", of the run, in order of (scope, key, creation), and the revision that they
-     * belong to, which is set before the first row is handed over. live_only leaves out what is not live, and marks. */
-    int (*values)(void *backend, const char *thread, const char *run, bool live_only, uint64_t *ret_revision,
-                  storage_row_sink *sink, void *userdata, rouse_error *err);
-    /* What values gives live_only, as a snapshot. */
+     * belong to, which is set before the first row is handed over. */
+    int (*values)(void *backend, const char *thread, const char *run, uint64_t *ret_revision, storage_row_sink *sink,
+                  void *userdata, rouse_error *err);
+    /* What is live of these values, as a snapshot. */
     int (*snapshot)(void *backend, const struct storage_keys *keys, const char *thread, const char *run,
                     rouse_snapshot **ret_snapshot, rouse_error *err);
     int (*list)(void *backend, const char *key, const rouse_query *query, storage_row_sink *sink, void *userdata,

@@ -11,6 +11,7 @@
 #include "place.h"
 
 #define MOST 20000 /* allocations in one operation; more means that it never gets through */
+#define MANY 24    /* tasks of one commit */
 
 static sqlite3_mem_methods real_memory;
 
@@ -132,6 +133,31 @@ static int op_commit(struct scene *s, rouse_error *err)
     if (code == 0)
         code = rouse_store_commit(s->store, &commit, NULL, err);
     rouse_batch_free(p.batch);
+    return code;
+}
+
+/* More new rows than are written by one statement. */
+static int prepare_many(void *userdata, uint64_t number, rouse_commit *commit, rouse_error *err)
+{
+    int code = 0;
+    for (uint64_t i = 0; i < MANY && code == 0; i++) {
+        char entry[32];
+        snprintf(entry, sizeof entry, "bg_%llu", (unsigned long long)(number + i));
+        void *update = item_put(entry, &(struct item){.live = true, .text = "x", .name = i % 5 ? NULL : entry});
+        code = update ? rouse_batch_add(userdata, &items_key, update, err) : rouse_fail_memory(err);
+    }
+    commit->batch = userdata;
+    return code;
+}
+
+static int op_many(struct scene *s, rouse_error *err)
+{
+    rouse_batch *batch = rouse_batch_new();
+    if (!batch)
+        return rouse_fail_memory(err);
+    rouse_commit commit = {.thread = "many", .prepare = prepare_many, .userdata = batch, .n_numbers = MANY};
+    int code = rouse_store_commit(s->store, &commit, NULL, err);
+    rouse_batch_free(batch);
     return code;
 }
 
@@ -286,6 +312,7 @@ static const struct operation operations[] = {
     {"create", op_create, 0, true},
     {"open", op_open, 0, true},
     {"commit", op_commit, 1, false},
+    {"many", op_many, 0, false},
     {"change", op_change, 0, false},
     {"snapshot", op_snapshot, 0, false},
     {"list", op_list, 0, false},
@@ -308,6 +335,10 @@ static const struct operation operations[] = {
 static void assert_whole(struct scene *s, uint64_t revision)
 {
     rouse_error err = {0};
+    rouse_overview many = {0};
+    assert_fine(rouse_store_overview(s->store, &items_key, "many", NULL, &many, &err), &err);
+    assert_int_equal(many.live, MANY * read_revision(s->store, "many"));
+    rouse_overview_done(&many);
     rouse_rows *rows = NULL;
     rouse_events *events = NULL;
     rouse_messages *messages = NULL;

@@ -116,6 +116,28 @@ static void test_each_call_fails(void **state)
     }
 }
 
+/* What a person reads who has no room left. */
+static void test_full_disk_is_told(void **state)
+{
+    static const char told[] = "disk full: store '", next[] = "' cannot grow; free some space and try again";
+    (void)state;
+    rouse_error err = {0};
+    const struct vfs_fault fault = {VFS_WRITE, SQLITE_FULL, true, false};
+    place_make(place);
+    rouse_store *store = open_store(place);
+    assert_fine(add_count(store, "t", 1, &err), &err);
+    vfs_fail_at(1, &fault);
+    int code = add_count(store, "t", 1, &err);
+    assert_true(vfs_stop());
+    assert_failed(code, &err, ROUSE_EIO, NULL);
+    assert_int_equal(strncmp(err.message, told, sizeof told - 1), 0);
+    assert_non_null(strstr(err.message, next));
+    assert_int_equal(read_count(store, "t"), 1);
+    assert_fine(add_count(store, "t", 1, &err), &err); /* there is room again */
+    assert_int_equal(read_count(store, "t"), 2);
+    rouse_store_close(store);
+}
+
 /* With durability `process` nothing but a checkpoint syncs, after a commit that has been made: so that one is told as made, and the
  * next is refused, since what came before it may be lost with the power. */
 static void test_checkpoint_cannot_sync(void **state)
@@ -158,9 +180,10 @@ static int install(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 1] = {cmocka_unit_test_teardown(test_checkpoint_cannot_sync, tear_down)};
+    struct CMUnitTest tests[COUNT(rows) + 2] = {cmocka_unit_test_teardown(test_checkpoint_cannot_sync, tear_down),
+                                                cmocka_unit_test_teardown(test_full_disk_is_told, tear_down)};
     for (size_t i = 0; i < COUNT(rows); i++)
-        tests[i + 1] =
+        tests[i + 2] =
             (struct CMUnitTest){rows[i].label, test_each_call_fails, NULL, tear_down, (void *)(uintptr_t)&rows[i]};
     return check_run(tests, install, NULL);
 }
