@@ -16,7 +16,7 @@ import tempfile
 import time
 
 # Which programs there are, and their share of the time. Two run at once.
-SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'steps': 0.5, 'machine': 0.0, 'faults': 0.0}
+SHARES = {'power': 1.0, 'members': 0.5, 'hands': 0.5, 'threads': 0.5, 'processes': 0.5, 'steps': 0.5, 'machine': 0.0, 'clock': 0.0, 'faults': 0.0}
 AT_ONCE = 2
 
 
