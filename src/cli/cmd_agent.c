@@ -25,7 +25,7 @@ struct agent_options {
 };
 
 static const struct option_row rows[] = {
-    {"model", 'm', TEXT(struct agent_options, model), "M", 
+    {"model", 'm', TEXT(struct agent_options, model), "M",
      "openai:NAME, anthropic:NAME, scripted:FILE; several with commas; default $ROUSE_MODEL"},
     {"system", 0, TEXT(struct agent_options, system), "S", "the system prompt"},
     {"resume", 'r', FLAG(struct agent_options, resume), NULL, "go on where the thread's run was left"},
