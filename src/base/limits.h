@@ -93,7 +93,7 @@
 #define LIMIT_CONNECT_MS 5000           /* for a supervisor to accept a runtime */
 #define LIMIT_PATTERN 1024              /* bytes of a ready pattern */
 #define LIMIT_PATTERN_REPEAT 255        /* the largest number in {n,m}: POSIX, and musl, know no larger one */
-#define LIMIT_PATTERN_REPEATS 10000     /* what its {n,m} multiply to: compiling takes memory for each */
+#define LIMIT_PATTERN_REPEATS 512       /* characters that its {n,m} stand for: a line costs time and memory with their square */
 #define LIMIT_LISTENED 65536            /* supervisors that one manager is connected to; half of the descriptors at most */
 #define LIMIT_LISTENERS 64              /* runtimes connected to one supervisor */
 #define LIMIT_MESSAGE 512               /* one message between a runtime and a supervisor */

@@ -1,5 +1,6 @@
 /* Output: which bytes are kept, at which offsets, and how the ready pattern sees them. */
 #include <fcntl.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,21 @@ static void test_check_pattern(void **state)
         {"((a{200}){200}){200}", ROUSE_EINVAL},
         {"((a{1,200}){1,200}){1,200}", ROUSE_EINVAL},
         {"a{99999999999999999999}", ROUSE_EINVAL},
+        {"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", 0},
+        {"[0-9]{4}-[0-9]{2}-[0-9]{2}T([0-9]{2}:){2}[0-9]{2}(\\.[0-9]{1,9})?Z?", 0},
+        {"a{255}b{255}", 0},
+        {"a{255}b{255}ccc", ROUSE_EINVAL},
+        {"[]a{9}]{200}\\{999}", 0},
+        {"(a{1,22}){1,22}b", 0},
+        {"(a{1,100}){1,100}b", ROUSE_EINVAL}, /* ten seconds and 400 MB for one line */
+        {"(((a{0,7}){0,8}){0,9})*b", ROUSE_EINVAL}, /* and these never came back */
+        {"((((a?){0,4}){0,4}){0,4})*b", ROUSE_EINVAL},
+        {"(((a*)*){0,20}){0,20}b", ROUSE_EINVAL},
+        {"(([ab]b(.|a)*)*(((.)?|(.)*))+){19}x", ROUSE_EINVAL},
+        {"((((b|(a*)+(.)?)*)*|((b*)+*)+)){0,25}$", ROUSE_EINVAL},
+        {"((a*)*)*b", 0},
+        {"(x+x+)+y", 0},
+        {"(a?){255}b", 0},
         {too_long, ROUSE_EINVAL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -232,6 +248,27 @@ static void test_check_pattern(void **state)
             check_taken(*state, rows[i].pattern);
         if (proc_check_pattern(rows[i].pattern, &err) != rows[i].code || err.code != rows[i].code)
             fail_msg("'%s': %d %s", rows[i].pattern, err.code, err.message);
+    }
+}
+
+/* The worst that is taken, on lines that almost match: a hang is a failure. */
+static void test_hostile_patterns(void **state)
+{
+    static const char *const patterns[] = {"(a*)*b", "(a|aa)+$", "(x+x+)+y", "((((((((a*)*)*)*)*)*)*)*)*b", "(.*)(.*)(.*)(.*)(.*)(.*)(.*)x",
+                                           "(a?){255}b", "(a{1,22}){1,22}b", "(x(a{0,20}|b*)){1,20}c", "(((a{1,7}){1,8}){1,9})+b",
+                                           "^(([a-z])+.)+[A-Z]([a-z])+$", "(a|b|ab)*c(a|b|ab)*d"};
+    char line[LIMIT_LINE + 1] = "";
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        regex_t compiled;
+        assert_int_equal(proc_check_pattern(patterns[i], NULL), 0);
+        assert_int_equal(regcomp(&compiled, patterns[i], REG_EXTENDED | REG_NOSUB), 0);
+        for (int mixed = 0; mixed < 2; mixed++) {
+            for (size_t k = 0; k < LIMIT_LINE; k++)
+                line[k] = mixed ? "abx"[k * k % 3] : 'a';
+            regexec(&compiled, line, 0, NULL, 0);
+        }
+        regfree(&compiled);
     }
 }
 
@@ -258,6 +295,7 @@ int main(void)
         TEST(test_no_such_task),
         TEST(test_ready_pattern),
         TEST(test_check_pattern),
+        TEST(test_hostile_patterns),
         TEST(test_reading_while_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
