@@ -88,7 +88,8 @@ typedef struct rouse_model_options { /* zero means default */
     uint64_t connect_timeout_ms; /* default 10000 */
     uint64_t silence_timeout_ms; /* how long a started answer may say nothing; default 120000 */
     uint64_t max_output_tokens;  /* default: the server's; 8192 where one must be named */
-    /* How often a server is asked that is unreachable, breaks off, or answers 408, 425, 429 or 5xx; default 4, at most 100. The
+    /* How often a server is asked that breaks off, or answers 408, 425, 429 or 5xx; default 4, at most 100. One that cannot be
+     * reached the first time is not asked again: that is mostly a wrong address. The
      * pause before the second time (default 1000 ms) doubles each time up to 30 s, and is longer when the server asks for it
      * (Retry-After); one that asks for more than two minutes is not asked again. */
     unsigned attempts;

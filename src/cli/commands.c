@@ -18,6 +18,7 @@ const struct command *const cli_commands[] = {
     &cmd_events,
     &cmd_view,
     &cmd_agent,
+    &cmd_history,
     &cmd_export,
     &cmd_import,
     &cmd_prune,

@@ -10,6 +10,7 @@ extern const struct command cmd_completion;
 extern const struct command cmd_doctor;
 extern const struct command cmd_ensure;
 extern const struct command cmd_events;
+extern const struct command cmd_history;
 extern const struct command cmd_export;
 extern const struct command cmd_help;
 extern const struct command cmd_import;

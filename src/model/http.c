@@ -151,6 +151,8 @@ int http_post(struct http *http, const struct http_post *post, struct http_answe
         set_options(&t, headers, why);
         CURLcode result = http->easy_perform(t.easy);
         http->easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &ret_answer->status);
+        ret_answer->unreachable =
+            result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY;
         if (http->easy_getinfo(t.easy, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK && wait_s > 0)
             ret_answer->retry_after_ms = (uint64_t)wait_s * 1000;
         if (t.stopped < 0)

@@ -29,6 +29,7 @@ struct http_post {
 
 struct http_answer {
     long status;             /* 0 when there was none */
+    bool unreachable;        /* nobody was there to be asked */
     uint64_t retry_after_ms; /* what the server asks to wait, 0 = it does not say */
 };
 

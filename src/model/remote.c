@@ -67,7 +67,7 @@ struct call { /* one request and its answer */
     const rouse_model_sink *sink;
     struct http_answer http;
     bool refused;   /* what came was no answer */
-    bool broken;    /* the connection failed */
+    bool broken;    /* the connection failed, but there was one */
     bool transient; /* it failed, and may not fail the next time */
 };
 
@@ -163,9 +163,10 @@ static int finish(const struct remote *o, struct call *c, int code, rouse_model_
     return rouse_fail_context(err, code, "model '%.60s' at '%.80s'", o->shown.name, o->place);
 }
 
-/* One request. *ret_again: it failed, and it may be worth while to ask again, no sooner than in so many ms. */
-static int ask(const struct remote *o, const struct buf *body, const rouse_model_sink *sink, rouse_model_reply **ret_reply,
-               bool *ret_again, uint64_t *ret_after_ms, rouse_error *err)
+/* One request. was_there: the server was reached before, so that it is worth while when it is not now.
+ * *ret_again: it failed, and it may be worth while to ask again, no sooner than in so many ms. */
+static int ask(const struct remote *o, const struct buf *body, bool was_there, const rouse_model_sink *sink,
+               rouse_model_reply **ret_reply, bool *ret_again, uint64_t *ret_after_ms, rouse_error *err)
 {
     struct call *c = calloc(1, sizeof *c);
     if (!c)
@@ -186,7 +187,7 @@ static int ask(const struct remote *o, const struct buf *body, const rouse_model
                                    .interrupted = on_progress,
                                    .userdata = c};
     int code = http_post(o->http, &post, &c->http, err);
-    c->broken = code == ROUSE_EREMOTE && !c->refused;
+    c->broken = code == ROUSE_EREMOTE && !c->refused && (!c->http.unreachable || was_there);
     code = finish(o, c, code, ret_reply, err);
     *ret_again = code == ROUSE_EREMOTE && c->transient;
     *ret_after_ms = c->http.retry_after_ms;
@@ -244,7 +245,7 @@ static int complete(rouse_model *model, const rouse_model_request *request, cons
         rouse_error why = {0};
         uint64_t after_ms = 0, pause_ms = 0;
         bool again = false;
-        code = ask(o, &body, sink, ret_reply, &again, &after_ms, &why);
+        code = ask(o, &body, attempt > 1, sink, ret_reply, &again, &after_ms, &why);
         again = again && attempt < o->attempts && next_pause(o, attempt, after_ms, &pause_ms);
         if (code < 0 && !again && err)
             *err = why;

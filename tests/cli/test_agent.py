@@ -30,6 +30,26 @@ def takes_its_prompt_from_a_pipe_and_its_model_from_the_environment(place):
 
 
 @test
+def the_conversation_can_be_read_again(place):
+    model = script(place, {'say': 'I look.\nTwo lines.', 'tools': [spawn('sh', '-c', 'printf "a\\033[31mb"', name='x' * 60)]},
+                   {'say': 'I wait.'}, {'say': 'Seen.'}, {'say': 'Again.'})
+    equal(place('agent', '-m', model, 'look').status, 0)
+    place.good('agent', '-m', model, 'and again')
+    said = place.good('history').out
+    lines = said.splitlines()
+    equal(lines[:5], ['you', '  look', 'assistant', '  I look.', '  Two lines.'])
+    assert lines[5].startswith('  · spawn_task {') and lines[5].endswith('…') and lines[6].startswith('  → '), lines
+    assert 'rouse' in lines and 'you\n  and again\nassistant\n  Again.\n' in said, said
+    assert '\033' not in place.good('history', '--full').out
+    equal(place.good('history', '-n', '2').out, 'you\n  and again\nassistant\n  Again.\n')
+    messages = [json.loads(line) for line in place.good('history', '--json').out.splitlines()]
+    equal([m['number'] for m in messages], list(range(1, len(messages) + 1)))
+    equal(messages[0]['message']['content'], [{'type': 'text', 'text': 'look'}])
+    equal(place.good('history', '--jsonl', '--since', str(len(messages) - 1)).json, messages[-1])
+    equal(place.good('history', '--thread', 'nobody').out, '')
+
+
+@test
 def the_result_as_json(place):
     model = script(place, {'say': 'Done.'})
     result = place.good('agent', '-m', model, '--json', 'go').json
