@@ -414,7 +414,7 @@ typedef struct rouse_cancel { /* zero means default */
     bool tree;                /* and every task it started, and theirs */
     int signal;               /* default SIGTERM */
     bool has_grace;
-    uint64_t grace_ms;        /* default: the task's own */
+    uint64_t grace_ms;        /* default 5000 */
     const char *reason;
 } rouse_cancel;
 /* Ends a task's whole process tree and returns once it is verified gone and recorded. *ret_count: tasks that this call

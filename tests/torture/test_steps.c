@@ -3,7 +3,7 @@
  * process, no descriptor left. A step is a seam in the program (enum manager_step, --die-at), so nothing depends on luck.
  *
  * Each run takes a part of the combinations, which part is the seed's: ROUSE_TEST_SEED, TORTURE_SEED. With TORTURE_SECONDS all of them,
- * then any number at once, at random, for so long. */
+ * then any number at once, at random, 1,000 times and for so long. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -221,7 +221,7 @@ static void test_any_of_them_at_random(void **state)
     const char *seconds = getenv("TORTURE_SECONDS");
     time_t until = seconds ? time(NULL) + strtol(seconds, NULL, 10) : 0;
     unsigned rounds = 0;
-    for (; rounds < 10 || time(NULL) < until; rounds++) {
+    for (; rounds < (is_long ? 1000 : 10) || time(NULL) < until; rounds++) {
         struct doom d = nobody;
         for (unsigned who = 0; who < ACTORS; who++)
             d.at[who] = (unsigned)(seed_next(&seed) % (steps_of[who] + 2)) % (steps_of[who] + 1);
