@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every public function of the store, the state, the tasks, models and agents that can run out of memory occurs in a test that fails the n-th
-allocation for every n: those that return a code, or something that the caller owns."""
+"""Every public function of the store, the state, the tasks, models and agents that can run out of memory occurs in a test that
+fails the n-th allocation for every n: those that return a code, or something that the caller owns."""
 import pathlib
 import re
 import sys
