@@ -6,10 +6,7 @@
  *   output.c   taking what it writes
  *   input.c    what it is given to read, and whether it waits for it
  *   control.c  talking to runtimes
- *   ending.c   when and how the tree is ended
- *
- * Of proc: words.h (what it is told), confine.h (the command's limits and terminal), pieces.h and match.h (output), feed.h and
- * reading.h (input), listeners.h (its end of ctl), record.h (the ending), tree.h (the processes), signals.h. */
+ *   ending.c   when and how the tree is ended */
 #ifndef SHIM_SHIM_H
 #define SHIM_SHIM_H
 
