@@ -92,21 +92,40 @@ int proc_remove(int parent, const char *id, rouse_error *err)
 
 #define RENEW_TRIES 50 /* × 20 ms: a supervisor that has told its ending is about to go */
 
+/* Is it the lock still? One that became a record while it was waited for is not. */
+static bool is_lock(int dir, int fd)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && fstatat(dir, SHIM_LOCK, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
+/* One try: 0, or -1 with errno. */
+static int try_lock(int dir, int *ret_lock)
+{
+    FD_AUTO int fd = openat(dir, SHIM_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -1;
+    errno = EWOULDBLOCK;
+    if (!is_lock(dir, fd))
+        return -1;
+    *ret_lock = fd;
+    fd = -1;
+    return 0;
+}
+
 /* 0, or -1 with errno. */
 static int lock_again(int dir, int *ret_lock)
 {
-    int fd = openat(dir, SHIM_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+    for (int i = 0; try_lock(dir, ret_lock) < 0; i++) {
         if (errno != EINTR && (errno != EWOULDBLOCK || i == RENEW_TRIES))
-            fd_close(&fd);
-        else
-            poll(NULL, 0, 20);
+            return -1;
+        poll(NULL, 0, 20);
     }
-    *ret_lock = fd;
-    return fd < 0 ? -1 : 0;
+    return 0;
 }
 
-int proc_renew(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err)
+int proc_relock(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err)
 {
     FD_AUTO int lock = -1;
     FD_AUTO int dir = proc_open_directory(parent, id, err);
@@ -115,11 +134,16 @@ int proc_renew(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_er
     if (lock_again(dir, &lock) < 0)
         return rouse_fail_errno(err, errno == EWOULDBLOCK ? ROUSE_ECONFLICT : ROUSE_EIO, errno,
                                 "cannot lock the directory of '%s'", id);
-    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0 || empty(copy, true) < 0)
-        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot empty the directory of '%s'", id);
     *ret_dir = dir;
     *ret_lock = lock;
     dir = lock = -1;
+    return 0;
+}
+
+int proc_clear(int dir, const char *id, rouse_error *err)
+{
+    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 || empty(copy, true) < 0)
+        return rouse_fail_errno(err, ROUSE_EIO, errno, "cannot empty the directory of '%s'", id);
     return 0;
 }

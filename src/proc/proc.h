@@ -66,9 +66,12 @@ struct proc_start {
 /* Makes parent/<id>, opens and locks its lock. *ret_dir and *ret_lock Returns fds (close). Closing the lock without a
  * proc_start releases the task. ROUSE_ECONFLICT when the directory is there already, ROUSE_EIO. */
 int proc_create(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err);
-/* The directory of a task that is not alive, locked again, for another start: everything but spec.json is removed. As proc_create;
- * ROUSE_ECONFLICT when somebody holds the lock, ROUSE_ENOTFOUND. */
-int proc_renew(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err);
+/* The directory of a task that is not alive, locked again, for another start. As proc_create; ROUSE_ECONFLICT when somebody holds
+ * the lock, ROUSE_ENOTFOUND. What is in it may be the ending of a start that was faster: only the row says so, and nobody else changes
+ * that to a running one while the lock is held. */
+int proc_relock(int parent, const char *id, int *ret_dir, int *ret_lock, rouse_error *err);
+/* Then everything but the lock and spec.json is removed. ROUSE_EIO. */
+int proc_clear(int dir, const char *id, rouse_error *err);
 /* Starts the supervisor, which gets the lock; returns when it has taken over and has started the command or recorded why
  * not (then *ret_command is 0). On failure nothing runs. The caller closes its lock afterwards. ROUSE_EIO, ROUSE_ENOMEM,
  * ROUSE_EINVAL, ROUSE_ENOTFOUND. */

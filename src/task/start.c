@@ -382,6 +382,20 @@ static int begin_held(struct start *s, const rouse_task *task, const struct held
     return code < 0 ? code : 1;
 }
 
+/* 1: it waits as it did when it was seen, and with its lock held nobody else can begin it. 0: another was faster; it may even have
+ * ended, and what is in its directory is the ending. */
+static int still_waits(rouse_manager *m, const char *thread, const rouse_task *seen, rouse_error *err)
+{
+    rouse_task *now;
+    int code = task_load(m, thread, seen->task_id, &now, err);
+    if (code < 0)
+        return code;
+    code = !rouse_status_is_terminal(now->status) && record_is_waiting(&now->ext) && now->ext.plan && seen->ext.plan &&
+           now->ext.plan->attempt == seen->ext.plan->attempt;
+    rouse_task_free(now);
+    return code;
+}
+
 int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, rouse_error *err)
 {
     struct start s = {.manager = m, .spec = &(rouse_task_spec){.thread = thread}, .dir = -1, .lock = -1};
@@ -389,9 +403,17 @@ int process_begin(rouse_manager *m, const char *thread, const rouse_task *task, 
     rouse_error why;
     if (!m->shim || m->tasks < 0)
         return 0; /* another runtime's to begin */
-    int code = proc_renew(m->tasks, task->task_id, &s.dir, &s.lock, &why);
+    int code = proc_relock(m->tasks, task->task_id, &s.dir, &s.lock, &why);
     if (code == ROUSE_ECONFLICT)
         return 0;
+    int waits = code == 0 ? still_waits(m, thread, task, &why) : 1;
+    if (waits <= 0) {
+        fd_close(&s.lock);
+        fd_close(&s.dir);
+        return waits < 0 ? rouse_fail(err, waits, "%s", why.message) : 0;
+    }
+    if (code == 0)
+        code = proc_clear(s.dir, task->task_id, &why);
     if (code == 0)
         code = held_read(s.dir, &held, &why);
     if (code == 0)

@@ -179,7 +179,8 @@ static void test_again_in_the_same_directory(void **state)
     run_over(p, "bg_1", &start);
     start.id = "bg_1";
     start.line = &line;
-    assert_int_equal(proc_renew(p->tasks, "bg_1", &dir, &lock, NULL), 0);
+    assert_int_equal(proc_relock(p->tasks, "bg_1", &dir, &lock, NULL), 0);
+    assert_int_equal(proc_clear(dir, "bg_1", NULL), 0);
     assert_int_equal(proc_start(dir, lock, &start, &command, NULL), 0);
     close(lock);
     close(dir);

@@ -8,6 +8,7 @@
 #include "rouse/work.h"
 #include "support/check.h"
 #include "support/scene.h"
+#include "task/manager.h"
 
 static const char *const env[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "WORD=kept", NULL};
 static const char *writable[] = {NULL, NULL}; /* the scene's directory */
@@ -148,8 +149,30 @@ static void test_rows(void **state)
         print_message("# no sandbox here: its rows were left out\n");
 }
 
+/* Who comes when another has begun the task, and it has ended: what there is of the ending stays. */
+static void test_who_comes_late(void **state)
+{
+    const struct row row = {.what = "late", .line = "echo kept", .prints = "kept\n"};
+    struct scene s;
+    char path[160];
+    (void)state;
+    scene_init(&s);
+    rouse_task *seen = start(&s, &row, true);
+    assert_works(rouse_task_complete(s.manager, "t", "gate", NULL, &err));
+    rouse_task *end = scene_wait(&s, seen->task_id);
+    rouse_error why = {0};
+    assert_int_equal(process_begin(s.manager, "t", seen, &why), 0);
+    check_output(&s, &row, end);
+    snprintf(path, sizeof path, "%s/tasks/%s/exit", s.path, seen->task_id);
+    assert_int_equal(access(path, F_OK), 0);
+    rouse_task_free(scene_check_ended(&s, seen->task_id, ROUSE_COMPLETED));
+    rouse_task_free(end);
+    rouse_task_free(seen);
+    scene_done(&s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_who_comes_late)};
     return check_run(tests, NULL, NULL);
 }
