@@ -17,14 +17,10 @@
 static const char wipe[] = "\r\x1b[K";
 static const int ending[] = {SIGINT, SIGTERM};
 
-/* There is one line on the terminal, and a program that is ended by a signal has only globals to know of it. */
-static volatile sig_atomic_t drawn;
-
-/* The signal then ends the program, as if nobody had been here. */
+/* In place only while the line is drawn. The signal then ends the program, as if nobody had been here. */
 static void wipe_and_end(int signal)
 {
-    if (drawn)
-        (void)!write(STDERR_FILENO, wipe, sizeof wipe - 1);
+    (void)!write(STDERR_FILENO, wipe, sizeof wipe - 1);
     raise(signal);
 }
 
@@ -44,24 +40,21 @@ void progress_open(struct progress *p, rouse_store *store)
     *p = PROGRESS_NONE;
     if (terminal_is(stderr) && kind && strcmp(kind, "dumb") != 0 && rouse_store_bell_open(store, &p->bell, NULL) < 0)
         p->bell = -1;
-    if (p->bell >= 0)
-        on_endings(SIG_DFL, wipe_and_end);
 }
 
 void progress_close(struct progress *p)
 {
     progress_hide(p);
-    if (p->bell >= 0)
-        on_endings(wipe_and_end, SIG_DFL);
     fd_close(&p->bell);
 }
 
 void progress_hide(struct progress *p)
 {
-    if (p->shown)
+    if (p->shown) {
         fd_write_all(STDERR_FILENO, wipe, sizeof wipe - 1);
+        on_endings(wipe_and_end, SIG_DFL);
+    }
     p->shown = false;
-    drawn = 0;
 }
 
 void progress_printed(struct progress *p, const char *text, size_t len)
@@ -114,7 +107,7 @@ void progress_show(struct progress *p, const struct buf *line)
     utf8_copy_printable(plain, sizeof plain, buf_text(line));
     plain[text_fit(plain, columns - 1)] = '\0';
     fflush(stdout);
-    drawn = 1;
+    on_endings(SIG_DFL, wipe_and_end);
     fd_write_all(STDERR_FILENO, plain, strlen(plain));
     p->shown = true;
 }

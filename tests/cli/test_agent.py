@@ -31,10 +31,14 @@ def takes_its_prompt_from_a_pipe_and_its_model_from_the_environment(place):
 
 @test
 def the_conversation_can_be_read_again(place):
-    model = script(place, {'say': 'I look.\nTwo lines.', 'tools': [spawn('sh', '-c', 'printf "a\\033[31mb"', name='x' * 60)]},
-                   {'say': 'I wait.'}, {'say': 'Seen.'}, {'say': 'Again.'})
-    equal(place('agent', '-m', model, 'look').status, 0)
-    place.good('agent', '-m', model, 'and again')
+    fifo = place.fifo('go')
+    line = f'read x < {fifo}; printf "a\\033[31mb"'
+    model = script(place, {'say': 'I look.\nTwo lines.', 'tools': [spawn('sh', '-c', line, name='x' * 60)]},
+                   {'say': 'I wait.'}, {'say': 'Again.'})
+    equal(place('agent', '-m', model, '--no-wait', 'look').status, 0)
+    open(fifo, 'w').write('\n')
+    place.good('wait', 'bg_0')
+    equal(place('agent', '-m', model, 'and again').status, 0)
     said = place.good('history').out
     lines = said.splitlines()
     equal(lines[:5], ['you', '  look', 'assistant', '  I look.', '  Two lines.'])
