@@ -7,6 +7,7 @@ event of each task, no process and no descriptor left, the caps of output held.
 """
 import collections
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'cli'))
 from harness import Place, Ran, equal, wait_for_end  # noqa: E402
 
 CAP = (256 << 10) + (8 << 20) + (1 << 20)  # the beginning, the end, and a piece of the end that is being filled
-STRANGER = 100000 + os.getpid()  # a user with no processes, not even those of the same test elsewhere
+STRANGERS = itertools.count(100000 + os.getpid() * 100)  # users with no processes, not even those that nobody has waited for yet
 ROWS = []
 SECONDS = 120      # for one row
 
@@ -76,14 +77,15 @@ class Poor(Place):
             # The programs may lie where others cannot look.
             for name in ('ROUSE_PROGRAM', 'ROUSE_SHIM'):
                 self.env[name] = shutil.copy(os.environ[name], self.path(os.path.basename(os.environ[name])))
-            os.chown(self.dir, STRANGER, STRANGER)
+            self.user = next(STRANGERS)
+            os.chown(self.dir, self.user, self.user)
 
     def become(self):
         if self.limit is not None:
             resource.setrlimit(self.limit, (self.amount, self.amount))
 
     def poorly(self, *args):
-        how = {'user': STRANGER, 'group': STRANGER, 'extra_groups': []} if self.other else {}
+        how = {'user': self.user, 'group': self.user, 'extra_groups': []} if self.other else {}
         done = subprocess.run([self.env['ROUSE_PROGRAM'], *args], env=self.env, cwd=self.dir, timeout=60, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=self.become, **how)
         return Ran(args, done.returncode, done.stdout.decode(errors='replace'), done.stderr.decode(errors='replace'))
